@@ -1,0 +1,71 @@
+#pragma once
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "nut.h"
+
+namespace tredive {
+
+/** Owns a file descriptor. */
+class UniqueFd {
+ public:
+  explicit UniqueFd(int fd = -1) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.Release()) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept;
+  UniqueFd(const UniqueFd&) = delete;
+  UniqueFd& operator=(const UniqueFd&) = delete;
+  ~UniqueFd() { Reset(); }
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  int Release();
+  void Reset();
+
+ private:
+  int fd_;
+};
+
+/** Wakes every thread that waits on a pipe, from any thread, and stays raised. */
+class StopSignal {
+ public:
+  StopSignal();
+  void Raise();
+  bool raised() const;
+  int fd() const { return event_.get(); }
+
+ private:
+  UniqueFd event_;
+};
+
+/**
+ * The two ends of a pipe as byte streams. They own the fd, make it non-blocking (this end only: the child's end is another open
+ * file) and wait in poll() together with the stop signal, so that a stuck child never holds a thread.
+ */
+class FdSource : public ByteSource {
+ public:
+  FdSource(int fd, const StopSignal& stop);
+  size_t Read(uint8_t* into, size_t most) override;
+
+ private:
+  UniqueFd fd_;
+  const StopSignal& stop_;
+};
+
+class FdSink : public ByteSink {
+ public:
+  FdSink(int fd, const StopSignal& stop);
+  void Write(const uint8_t* bytes, size_t count) override;
+  /** Closing tells the reader that the stream is complete. */
+  void Close() { fd_.Reset(); }
+
+ private:
+  UniqueFd fd_;
+  const StopSignal& stop_;
+};
+
+/** Keeps SIGPIPE from this thread: a dead child must be an error of write(), not the end of the process. */
+void BlockSigpipe();
+
+}  // namespace tredive

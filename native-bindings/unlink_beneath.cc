@@ -1,0 +1,241 @@
+#include "unlink_beneath.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "failure.h"
+#include "fd_stream.h"
+
+namespace tredive {
+
+namespace {
+
+struct Expected {
+  std::string path;
+  uint64_t inode;
+  uint64_t sizeBytes;
+  std::optional<uint64_t> device;
+};
+
+struct Outcome {
+  bool absent = false;
+  std::optional<Failure> failure;
+};
+
+[[noreturn]] void Changed(const std::string& what) { throw Failure(Trouble::kChanged, what); }
+
+/** Components of a relative path. The path comes from a directory listing or a database: hostile. */
+std::vector<std::string> Components(const std::string& path) {
+  if (path.empty()) Changed("the path is empty");
+  if (path.find('\0') != std::string::npos) Changed("the path has a NUL byte");
+  if (path[0] == '/') Changed("the path is absolute");
+  std::vector<std::string> parts;
+  for (size_t from = 0; from <= path.size();) {
+    const size_t to = std::min(path.find('/', from), path.size());
+    const std::string part = path.substr(from, to - from);
+    if (part.empty() || part == "." || part == "..") Changed("the path has an empty, '.' or '..' component");
+    parts.push_back(part);
+    from = to + 1;
+  }
+  return parts;
+}
+
+constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+/** Component by component for kernels (< 5.6) and sandboxes without openat2; O_NOFOLLOW holds for each of them. */
+UniqueFd WalkDown(int root, const std::vector<std::string>& parts) {
+  UniqueFd at(fcntl(root, F_DUPFD_CLOEXEC, 0));
+  for (size_t i = 0; at.valid() && i + 1 < parts.size(); i++) at = UniqueFd(openat(at.get(), parts[i].c_str(), kDirectory));
+  return at;
+}
+
+/** The directory of the file, or an invalid fd where it does not exist. Never follows a link, never leaves the root. */
+UniqueFd OpenParent(int root, const std::vector<std::string>& parts) {
+  UniqueFd parent;
+  if (parts.size() == 1) {
+    parent = WalkDown(root, parts);
+  } else {
+    std::string directory = parts[0];
+    for (size_t i = 1; i + 1 < parts.size(); i++) directory += "/" + parts[i];
+    open_how how{};
+    how.flags = kDirectory;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    parent = UniqueFd(static_cast<int>(syscall(SYS_openat2, root, directory.c_str(), &how, sizeof how)));
+    // EPERM is what old seccomp profiles of container engines answer; EAGAIN: something was renamed meanwhile.
+    if (!parent.valid() && (errno == ENOSYS || errno == EPERM || errno == EAGAIN)) parent = WalkDown(root, parts);
+  }
+  if (parent.valid() || errno == ENOENT) return parent;
+  if (errno == ELOOP || errno == ENOTDIR || errno == EXDEV) Changed("a directory of the path is a link or not a directory");
+  throw Failure::System("opening the directory");
+}
+
+void CheckIsExpected(const struct stat& seen, const Expected& expected) {
+  if (S_ISLNK(seen.st_mode)) Changed("the file is a symbolic link");
+  if (!S_ISREG(seen.st_mode)) Changed("it is not a regular file");
+  if (seen.st_ino != expected.inode) {
+    Changed("inode " + std::to_string(seen.st_ino) + " where " + std::to_string(expected.inode) + " was indexed");
+  }
+  if (static_cast<uint64_t>(seen.st_size) != expected.sizeBytes) {
+    Changed(std::to_string(seen.st_size) + " bytes where " + std::to_string(expected.sizeBytes) + " were indexed");
+  }
+  if (expected.device && seen.st_dev != *expected.device) Changed("the file is on another device than the indexed one");
+}
+
+/** Directories whose removals are not yet on disk: fsynced once each, however many files went. */
+class Unsynced {
+ public:
+  void Add(UniqueFd directory, size_t index) {
+    struct stat seen;
+    if (fstat(directory.get(), &seen) != 0) throw Failure::System("fstat of the directory");
+    Entry& entry = directories_[{seen.st_dev, seen.st_ino}];
+    if (!entry.fd.valid()) entry.fd = std::move(directory);
+    entry.files.push_back(index);
+  }
+  /** A failed fsync fails every file of that directory: gone now, but perhaps back after a power cut. */
+  void Sync(std::vector<Outcome>& outcomes) {
+    for (auto& [key, entry] : directories_) {
+      if (fsync(entry.fd.get()) == 0) continue;
+      const Failure failure = Failure::System("unlinked, but fsync of the directory failed");
+      for (const size_t index : entry.files) outcomes[index].failure = failure;
+    }
+    directories_.clear();
+  }
+  size_t size() const { return directories_.size(); }
+
+ private:
+  struct Entry {
+    UniqueFd fd;
+    std::vector<size_t> files;
+  };
+  std::map<std::pair<dev_t, ino_t>, Entry> directories_;
+};
+
+/**
+ * The file is looked at through its directory's handle twice: opened without following and compared, and compared once more by
+ * name just before unlinkat. Linux has no "unlink if inode": whoever may write to that very directory can still swap the name
+ * within those few microseconds, and then one file below the root goes that was not judged.
+ */
+Outcome UnlinkOne(int root, const Expected& expected, Unsynced& unsynced, size_t index) {
+  const std::vector<std::string> parts = Components(expected.path);
+  UniqueFd parent = OpenParent(root, parts);
+  Outcome outcome;
+  if (!parent.valid()) {
+    outcome.absent = true;
+    return outcome;
+  }
+  const char* name = parts.back().c_str();
+  const UniqueFd file(openat(parent.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat seen;
+  if (!file.valid()) {
+    if (errno != ENOENT) throw Failure::System("opening the file");
+    outcome.absent = true;
+  } else {
+    if (fstat(file.get(), &seen) != 0) throw Failure::System("fstat");
+    CheckIsExpected(seen, expected);
+    if (fstatat(parent.get(), name, &seen, AT_SYMLINK_NOFOLLOW) != 0) throw Failure::System("fstatat");
+    CheckIsExpected(seen, expected);
+    if (unlinkat(parent.get(), name, 0) != 0) throw Failure::System("unlinkat");
+  }
+  // Also when it was absent: an earlier run may have died between its unlinkat and its fsync.
+  unsynced.Add(std::move(parent), index);
+  return outcome;
+}
+
+class UnlinkWorker : public Napi::AsyncWorker {
+ public:
+  UnlinkWorker(Napi::Env env, std::string root, std::vector<Expected> files)
+      : Napi::AsyncWorker(env),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        root_(std::move(root)),
+        files_(std::move(files)),
+        outcomes_(files_.size()) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+  void Execute() override {
+    // The root itself is configuration and may be reached through links; nothing below it may.
+    const UniqueFd root(open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!root.valid()) {
+      const Failure failure(Trouble::kRoot, std::string("opening the root: ") + std::strerror(errno), errno);
+      for (Outcome& outcome : outcomes_) outcome.failure = failure;
+      return;
+    }
+    Unsynced unsynced;
+    for (size_t i = 0; i < files_.size(); i++) {
+      try {
+        outcomes_[i] = UnlinkOne(root.get(), files_[i], unsynced, i);
+      } catch (const Failure& failure) {
+        outcomes_[i].failure = failure;
+      }
+      // Handles of directories are kept until their fsync; not more of them than a process may have open.
+      if (unsynced.size() >= 64) unsynced.Sync(outcomes_);
+    }
+    unsynced.Sync(outcomes_);
+  }
+
+  void OnOK() override {
+    const Napi::Env env = Env();
+    Napi::Array results = Napi::Array::New(env, outcomes_.size());
+    for (uint32_t i = 0; i < outcomes_.size(); i++) {
+      Napi::Object result = Napi::Object::New(env);
+      if (const auto& failure = outcomes_[i].failure) {
+        result.Set("code", failure->code());
+        result.Set("message", failure->what());
+        result.Set("errno", failure->number());
+      } else {
+        result.Set("outcome", outcomes_[i].absent ? "absent" : "unlinked");
+      }
+      results.Set(i, result);
+    }
+    deferred_.Resolve(results);
+  }
+
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  std::string root_;
+  std::vector<Expected> files_;
+  std::vector<Outcome> outcomes_;
+};
+
+std::string BytesOf(const Napi::Value& value) {
+  const auto buffer = value.As<Napi::Buffer<char>>();
+  return std::string(buffer.Data(), buffer.Length());
+}
+
+uint64_t Unsigned(const Napi::Value& value) {
+  bool lossless = false;
+  const uint64_t number = value.As<Napi::BigInt>().Uint64Value(&lossless);
+  if (!lossless) throw Napi::RangeError::New(value.Env(), "a number beyond 64 bits");
+  return number;
+}
+
+}  // namespace
+
+Napi::Value UnlinkBeneath(const Napi::CallbackInfo& info) {
+  std::string root = BytesOf(info[0]);
+  if (root.empty() || root.find('\0') != std::string::npos) throw Napi::TypeError::New(info.Env(), "no root path");
+  const auto list = info[1].As<Napi::Array>();
+  std::vector<Expected> files;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const auto file = list.Get(i).As<Napi::Object>();
+    const Napi::Value device = file.Get("device");
+    files.push_back({BytesOf(file.Get("path")), Unsigned(file.Get("inode")), Unsigned(file.Get("sizeBytes")),
+                     device.IsUndefined() ? std::nullopt : std::optional<uint64_t>(Unsigned(device))});
+  }
+  auto* worker = new UnlinkWorker(info.Env(), std::move(root), std::move(files));
+  const Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+}  // namespace tredive

@@ -1,0 +1,74 @@
+/** Table `deletion`: intents, and the records that they become. */
+import type { Database } from './database.js';
+
+export interface DeletionIntent {
+  readonly segmentId: number;
+  readonly cameraId: string;
+  readonly startUs: number;
+  readonly endUs: number;
+  readonly sizeBytes: number;
+  readonly inode: string;
+  readonly ruleId: string;
+  readonly dueUs: number;
+  readonly intendedUs: number;
+}
+
+export interface DeletionRow extends DeletionIntent {
+  readonly id: number;
+  readonly state: 'intended' | 'done' | 'refused';
+  readonly doneUs: number | null;
+  readonly result: 'unlinked' | 'already-absent' | 'not-the-indexed-file' | null;
+  readonly attempts: number;
+  readonly lastError: string | null;
+}
+
+const columns = `id, segment_id AS segmentId, camera_id AS cameraId, start_us AS startUs, end_us AS endUs,
+  size_bytes AS sizeBytes, inode, rule_id AS ruleId, due_us AS dueUs, intended_us AS intendedUs, state,
+  done_us AS doneUs, result, attempts, last_error AS lastError`;
+
+export function insertIntent(db: Database, intent: DeletionIntent): number {
+  return Number(
+    db
+      .prepare(
+        `INSERT INTO deletion (segment_id, camera_id, start_us, end_us, size_bytes, inode, rule_id, due_us, intended_us, state)
+         VALUES (@segmentId, @cameraId, @startUs, @endUs, @sizeBytes, @inode, @ruleId, @dueUs, @intendedUs, 'intended')`,
+      )
+      .run(intent).lastInsertRowid,
+  );
+}
+
+/** Intents not yet done: begun now, or left by a crash or a failure. Oldest footage first. */
+export const openIntents = (db: Database): DeletionRow[] =>
+  db.prepare(`SELECT ${columns} FROM deletion WHERE state = 'intended' ORDER BY start_us, id`).all() as DeletionRow[];
+
+export function finishIntent(
+  db: Database,
+  id: number,
+  end: { state: 'done' | 'refused'; result: NonNullable<DeletionRow['result']>; doneUs: number },
+): void {
+  db.prepare(
+    'UPDATE deletion SET state = @state, result = @result, done_us = @doneUs, last_error = NULL WHERE id = @id',
+  ).run({
+    id,
+    ...end,
+  });
+}
+
+export function noteFailure(db: Database, id: number, error: string): void {
+  db.prepare('UPDATE deletion SET attempts = attempts + 1, last_error = ? WHERE id = ?').run(error, id);
+}
+
+export const listDeletions = (db: Database, limit = 1000): DeletionRow[] =>
+  db.prepare(`SELECT ${columns} FROM deletion ORDER BY id DESC LIMIT ?`).all(limit) as DeletionRow[];
+
+/** Deletions of these cameras in a range: what a request or hold that comes too late has to be told. */
+export const deletionsIn = (
+  db: Database,
+  cameraIds: readonly string[],
+  range: { readonly startUs: number; readonly endUs: number },
+): DeletionRow[] => {
+  const query = db.prepare(
+    `SELECT ${columns} FROM deletion WHERE camera_id = ? AND start_us < ? AND end_us > ? AND state <> 'refused' ORDER BY start_us`,
+  );
+  return cameraIds.flatMap((id) => query.all(id, range.endUs, range.startUs) as DeletionRow[]);
+};

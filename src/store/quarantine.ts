@@ -1,0 +1,42 @@
+/** Table `quarantine`: files in a root that are no segments. The gateway never touches them; it says that they are there. */
+import type { Database } from './database.js';
+
+export interface QuarantineRow {
+  readonly rootId: string;
+  readonly path: string;
+  readonly reason: string;
+  readonly detail: string;
+  readonly cameraId: string | null;
+  readonly boundUs: number;
+  readonly sizeBytes: number;
+  readonly inode: string;
+  readonly mtimeUs: number;
+  readonly firstSeenUs: number;
+}
+
+const columns = `root_id AS rootId, path, reason, detail, camera_id AS cameraId, bound_us AS boundUs,
+  size_bytes AS sizeBytes, inode, mtime_us AS mtimeUs, first_seen_us AS firstSeenUs`;
+
+/** Adds or renews an entry; when it was first seen, and the bound of its age, never become later. */
+export function putQuarantine(db: Database, row: QuarantineRow): void {
+  db.prepare(
+    `INSERT INTO quarantine (root_id, path, reason, detail, camera_id, bound_us, size_bytes, inode, mtime_us, first_seen_us)
+     VALUES (@rootId, @path, @reason, @detail, @cameraId, @boundUs, @sizeBytes, @inode, @mtimeUs, @firstSeenUs)
+     ON CONFLICT (root_id, path) DO UPDATE SET reason = excluded.reason, detail = excluded.detail,
+       camera_id = excluded.camera_id, bound_us = min(bound_us, excluded.bound_us), size_bytes = excluded.size_bytes,
+       inode = excluded.inode, mtime_us = excluded.mtime_us`,
+  ).run(row);
+}
+
+export function removeQuarantine(db: Database, rootId: string, path: string): boolean {
+  return db.prepare('DELETE FROM quarantine WHERE root_id = ? AND path = ?').run(rootId, path).changes > 0;
+}
+
+export const findQuarantine = (db: Database, rootId: string, path: string): QuarantineRow | null =>
+  (db.prepare(`SELECT ${columns} FROM quarantine WHERE root_id = ? AND path = ?`).get(rootId, path) as
+    QuarantineRow | undefined) ?? null;
+
+export const listQuarantine = (db: Database, rootId?: string): QuarantineRow[] =>
+  rootId === undefined
+    ? (db.prepare(`SELECT ${columns} FROM quarantine ORDER BY root_id, path`).all() as QuarantineRow[])
+    : (db.prepare(`SELECT ${columns} FROM quarantine WHERE root_id = ? ORDER BY path`).all(rootId) as QuarantineRow[]);

@@ -1,0 +1,243 @@
+/** Tables `disclosure_request`, `request_camera` and `request_item`. */
+import type { DisclosureGround, RequestScope, RequestState } from '../domain/disclosure.js';
+import type { RecipientKind } from '../domain/camera.js';
+import type { MaskDecisions } from '../domain/redaction-plan.js';
+import { GatewayError } from '../errors.js';
+import type { Database } from './database.js';
+
+export interface RequestRow extends RequestScope {
+  readonly id: string;
+  readonly state: RequestState;
+  readonly requestedBy: string;
+  readonly requestedUs: number;
+  readonly failure: string | null;
+  readonly workerLeaseUs: number | null;
+  readonly reviewedBy: string | null;
+  readonly reviewedUs: number | null;
+  readonly reviewHash: string | null;
+  readonly decidedBy: string | null;
+  readonly decidedUs: number | null;
+  readonly decisionReason: string | null;
+  readonly audioReason: string | null;
+  readonly redactedOnlyReason: string | null;
+  readonly approvalHash: string | null;
+  readonly packageExpiresUs: number | null;
+  readonly closedUs: number | null;
+}
+
+interface Raw {
+  id: string;
+  state: RequestState;
+  ground: DisclosureGround;
+  legal_basis: string | null;
+  recipient_kind: RecipientKind;
+  recipient_name: string;
+  recipient_contact: string;
+  journal_number: string;
+  purpose: string;
+  start_us: number;
+  end_us: number;
+  requested_by: string;
+  requested_us: number;
+  failure: string | null;
+  worker_lease_us: number | null;
+  reviewed_by: string | null;
+  reviewed_us: number | null;
+  review_hash: string | null;
+  decided_by: string | null;
+  decided_us: number | null;
+  decision_reason: string | null;
+  audio_reason: string | null;
+  redacted_only_reason: string | null;
+  approval_hash: string | null;
+  package_expires_us: number | null;
+  closed_us: number | null;
+  camera_ids: string;
+}
+
+const select = `SELECT disclosure_request.*, (SELECT json_group_array(camera_id) FROM
+    (SELECT camera_id FROM request_camera WHERE request_id = disclosure_request.id ORDER BY camera_id)) AS camera_ids
+  FROM disclosure_request`;
+
+const fromRaw = (raw: Raw): RequestRow => ({
+  id: raw.id,
+  state: raw.state,
+  ground: raw.ground,
+  legalBasis: raw.legal_basis,
+  recipient: { kind: raw.recipient_kind, name: raw.recipient_name, contact: raw.recipient_contact },
+  journalNumber: raw.journal_number,
+  purpose: raw.purpose,
+  cameraIds: JSON.parse(raw.camera_ids) as string[],
+  startUs: raw.start_us,
+  endUs: raw.end_us,
+  requestedBy: raw.requested_by,
+  requestedUs: raw.requested_us,
+  failure: raw.failure,
+  workerLeaseUs: raw.worker_lease_us,
+  reviewedBy: raw.reviewed_by,
+  reviewedUs: raw.reviewed_us,
+  reviewHash: raw.review_hash,
+  decidedBy: raw.decided_by,
+  decidedUs: raw.decided_us,
+  decisionReason: raw.decision_reason,
+  audioReason: raw.audio_reason,
+  redactedOnlyReason: raw.redacted_only_reason,
+  approvalHash: raw.approval_hash,
+  packageExpiresUs: raw.package_expires_us,
+  closedUs: raw.closed_us,
+});
+
+export function insertRequest(
+  db: Database,
+  request: RequestScope & { readonly id: string; readonly requestedBy: string; readonly requestedUs: number },
+): void {
+  db.prepare(
+    `INSERT INTO disclosure_request (id, state, ground, legal_basis, recipient_kind, recipient_name, recipient_contact,
+       journal_number, purpose, start_us, end_us, requested_by, requested_us)
+     VALUES (@id, 'requested', @ground, @legalBasis, @kind, @name, @contact, @journalNumber, @purpose, @startUs, @endUs,
+       @requestedBy, @requestedUs)`,
+  ).run({
+    id: request.id,
+    ground: request.ground,
+    legalBasis: request.legalBasis,
+    ...request.recipient,
+    journalNumber: request.journalNumber,
+    purpose: request.purpose,
+    startUs: request.startUs,
+    endUs: request.endUs,
+    requestedBy: request.requestedBy,
+    requestedUs: request.requestedUs,
+  });
+  const link = db.prepare('INSERT INTO request_camera (request_id, camera_id) VALUES (?, ?)');
+  for (const cameraId of new Set(request.cameraIds)) link.run(request.id, cameraId);
+}
+
+export function getRequest(db: Database, id: string): RequestRow {
+  const raw = db.prepare(`${select} WHERE id = ?`).get(id) as Raw | undefined;
+  if (raw === undefined) {
+    throw new GatewayError('not-found', `There is no request "${id}".`, { remedy: 'See the list of requests.' });
+  }
+  return fromRaw(raw);
+}
+
+export const listRequests = (db: Database): RequestRow[] =>
+  (db.prepare(`${select} ORDER BY requested_us DESC, id`).all() as Raw[]).map(fromRaw);
+
+/** Columns that an act on a request may set besides its state. */
+export type RequestChange = Partial<
+  Pick<
+    RequestRow,
+    | 'failure'
+    | 'workerLeaseUs'
+    | 'reviewedBy'
+    | 'reviewedUs'
+    | 'reviewHash'
+    | 'decidedBy'
+    | 'decidedUs'
+    | 'decisionReason'
+    | 'audioReason'
+    | 'redactedOnlyReason'
+    | 'approvalHash'
+    | 'packageExpiresUs'
+    | 'closedUs'
+  >
+>;
+
+const columnOf: Readonly<Record<keyof RequestChange, string>> = {
+  failure: 'failure',
+  workerLeaseUs: 'worker_lease_us',
+  reviewedBy: 'reviewed_by',
+  reviewedUs: 'reviewed_us',
+  reviewHash: 'review_hash',
+  decidedBy: 'decided_by',
+  decidedUs: 'decided_us',
+  decisionReason: 'decision_reason',
+  audioReason: 'audio_reason',
+  redactedOnlyReason: 'redacted_only_reason',
+  approvalHash: 'approval_hash',
+  packageExpiresUs: 'package_expires_us',
+  closedUs: 'closed_us',
+};
+
+/** Sets state and columns; legality of the step is the caller's to have checked in the same transaction. */
+export function updateRequest(db: Database, id: string, state: RequestState, change: RequestChange = {}): void {
+  const keys = Object.keys(change) as (keyof RequestChange)[];
+  const sets = ['state = @state', ...keys.map((key) => `${columnOf[key]} = @${key}`)];
+  db.prepare(`UPDATE disclosure_request SET ${sets.join(', ')} WHERE id = @id`).run({ ...change, id, state });
+}
+
+export interface ItemSummary {
+  readonly frames: number;
+  readonly seconds: number;
+  readonly width: number;
+  readonly height: number;
+  readonly tracks: number;
+  readonly uncertainSpans: number;
+  readonly detector: string;
+  readonly damaged: boolean;
+}
+
+export interface RequestItem {
+  readonly requestId: string;
+  readonly position: number;
+  readonly segmentId: number;
+  readonly cameraId: string;
+  readonly startUs: number;
+  readonly endUs: number;
+  readonly sourceName: string;
+  readonly sizeBytes: number;
+  readonly container: string;
+  readonly codec: string;
+  readonly hasAudio: boolean;
+  readonly sha256: string;
+  readonly originalPath: string;
+  readonly planPath: string;
+  readonly planSha256: string;
+  readonly redactedPath: string;
+  readonly redactedSha256: string;
+  readonly decisions: MaskDecisions;
+  readonly summary: ItemSummary;
+}
+
+interface RawItem extends Omit<RequestItem, 'hasAudio' | 'decisions' | 'summary'> {
+  hasAudio: number;
+  decisions: string;
+  summary: string;
+}
+
+export function replaceItems(db: Database, requestId: string, items: readonly RequestItem[]): void {
+  db.prepare('DELETE FROM request_item WHERE request_id = ?').run(requestId);
+  const insert = db.prepare(
+    `INSERT INTO request_item (request_id, position, segment_id, camera_id, start_us, end_us, source_name, size_bytes,
+       container, codec, has_audio, sha256, original_path, plan_path, plan_sha256, redacted_path, redacted_sha256,
+       decisions, summary)
+     VALUES (@requestId, @position, @segmentId, @cameraId, @startUs, @endUs, @sourceName, @sizeBytes, @container, @codec,
+       @hasAudio, @sha256, @originalPath, @planPath, @planSha256, @redactedPath, @redactedSha256, @decisions, @summary)`,
+  );
+  for (const item of items) {
+    insert.run({
+      ...item,
+      hasAudio: item.hasAudio ? 1 : 0,
+      decisions: JSON.stringify(item.decisions),
+      summary: JSON.stringify(item.summary),
+    });
+  }
+}
+
+export const itemsOf = (db: Database, requestId: string): RequestItem[] =>
+  (
+    db
+      .prepare(
+        `SELECT request_id AS requestId, position, segment_id AS segmentId, camera_id AS cameraId, start_us AS startUs,
+           end_us AS endUs, source_name AS sourceName, size_bytes AS sizeBytes, container, codec, has_audio AS hasAudio,
+           sha256, original_path AS originalPath, plan_path AS planPath, plan_sha256 AS planSha256,
+           redacted_path AS redactedPath, redacted_sha256 AS redactedSha256, decisions, summary
+         FROM request_item WHERE request_id = ? ORDER BY position`,
+      )
+      .all(requestId) as RawItem[]
+  ).map((raw) => ({
+    ...raw,
+    hasAudio: raw.hasAudio === 1,
+    decisions: JSON.parse(raw.decisions) as MaskDecisions,
+    summary: JSON.parse(raw.summary) as ItemSummary,
+  }));

@@ -1,0 +1,161 @@
+/** Table `segment`: the index. */
+import type { Segment, SegmentState, TimeQuality, TimeRange } from '../domain/segment.js';
+import type { Database } from './database.js';
+
+interface Raw {
+  id: number;
+  root_id: string;
+  path: string;
+  camera_id: string;
+  start_us: number;
+  end_us: number;
+  time_source: string;
+  time_quality: TimeQuality;
+  time_disagreement_ms: number | null;
+  size_bytes: number;
+  inode: string;
+  mtime_us: number;
+  container: string;
+  codec: string;
+  width: number;
+  height: number;
+  frame_rate: number | null;
+  has_audio: number;
+  truncated: number;
+  state: SegmentState;
+  first_seen_us: number;
+}
+
+const fromRaw = (raw: Raw): Segment => ({
+  id: raw.id,
+  rootId: raw.root_id,
+  path: raw.path,
+  cameraId: raw.camera_id,
+  startUs: raw.start_us,
+  endUs: raw.end_us,
+  timeSource: raw.time_source,
+  timeQuality: raw.time_quality,
+  timeDisagreementMs: raw.time_disagreement_ms,
+  sizeBytes: raw.size_bytes,
+  inode: raw.inode,
+  mtimeUs: raw.mtime_us,
+  container: raw.container,
+  codec: raw.codec,
+  width: raw.width,
+  height: raw.height,
+  frameRate: raw.frame_rate,
+  hasAudio: raw.has_audio === 1,
+  truncated: raw.truncated === 1,
+  state: raw.state,
+  firstSeenUs: raw.first_seen_us,
+});
+
+const toParams = (segment: Omit<Segment, 'id' | 'state'>): Record<string, unknown> => ({
+  ...segment,
+  hasAudio: segment.hasAudio ? 1 : 0,
+  truncated: segment.truncated ? 1 : 0,
+});
+
+/** Adds a segment and gives its id. */
+export function insertSegment(db: Database, segment: Omit<Segment, 'id' | 'state'>): number {
+  const { lastInsertRowid } = db
+    .prepare(
+      `INSERT INTO segment (root_id, path, camera_id, start_us, end_us, time_source, time_quality,
+         time_disagreement_ms, size_bytes, inode, mtime_us, container, codec, width, height, frame_rate, has_audio,
+         truncated, state, first_seen_us)
+       VALUES (@rootId, @path, @cameraId, @startUs, @endUs, @timeSource, @timeQuality, @timeDisagreementMs, @sizeBytes,
+         @inode, @mtimeUs, @container, @codec, @width, @height, @frameRate, @hasAudio, @truncated, 'indexed', @firstSeenUs)`,
+    )
+    .run(toParams(segment));
+  return Number(lastInsertRowid);
+}
+
+/**
+ * Replaces what is known of a file that changed on disk or came back. Its oldest frame can only become older: what was once
+ * known to hold a frame of some instant is not made younger by a rewrite.
+ */
+export function updateSegment(db: Database, id: number, segment: Omit<Segment, 'id' | 'state'>): void {
+  db.prepare(
+    `UPDATE segment SET camera_id = @cameraId, start_us = min(start_us, @startUs), end_us = max(@endUs, min(start_us, @startUs) + 1),
+       time_source = @timeSource, time_quality = @timeQuality, time_disagreement_ms = @timeDisagreementMs,
+       size_bytes = @sizeBytes, inode = @inode, mtime_us = @mtimeUs, container = @container, codec = @codec,
+       width = @width, height = @height, frame_rate = @frameRate, has_audio = @hasAudio, truncated = @truncated,
+       state = CASE state WHEN 'missing' THEN 'indexed' ELSE state END, missing_since_us = NULL
+     WHERE id = @id`,
+  ).run({ ...toParams(segment), id });
+}
+
+export function findByPath(db: Database, rootId: string, path: string): Segment | null {
+  const raw = db.prepare('SELECT * FROM segment WHERE root_id = ? AND path = ?').get(rootId, path) as Raw | undefined;
+  return raw === undefined ? null : fromRaw(raw);
+}
+
+export function findById(db: Database, id: number): Segment | null {
+  const raw = db.prepare('SELECT * FROM segment WHERE id = ?').get(id) as Raw | undefined;
+  return raw === undefined ? null : fromRaw(raw);
+}
+
+/** Every segment of a root by path, for reconciling with the disk. */
+export function* segmentsOfRoot(db: Database, rootId: string): Generator<Segment> {
+  for (const raw of db.prepare('SELECT * FROM segment WHERE root_id = ? ORDER BY path').iterate(rootId)) {
+    yield fromRaw(raw as Raw);
+  }
+}
+
+export const countSegments = (db: Database, rootId: string): number =>
+  db.prepare(`SELECT count(*) FROM segment WHERE root_id = ? AND state <> 'missing'`).pluck().get(rootId) as number;
+
+/** Segments of the cameras that have a frame in the range, by camera and start; not those that are missing. */
+export function segmentsIn(db: Database, cameraIds: readonly string[], range: TimeRange): Segment[] {
+  const query = db.prepare(
+    `SELECT * FROM segment WHERE camera_id = ? AND start_us < ? AND end_us > ? AND state <> 'missing' ORDER BY start_us, id`,
+  );
+  return [...cameraIds].sort().flatMap((id) => (query.all(id, range.endUs, range.startUs) as Raw[]).map(fromRaw));
+}
+
+/** Indexed segments of a camera whose oldest frame is from before `beforeUs`, oldest first. */
+export function* segmentsBefore(db: Database, cameraId: string, beforeUs: number): Generator<Segment> {
+  const rows = db
+    .prepare(`SELECT * FROM segment WHERE camera_id = ? AND start_us <= ? AND state = 'indexed' ORDER BY start_us, id`)
+    .iterate(cameraId, beforeUs);
+  for (const raw of rows) yield fromRaw(raw as Raw);
+}
+
+export function setSegmentState(db: Database, id: number, state: 'indexed' | 'deleting'): void {
+  db.prepare('UPDATE segment SET state = ?, missing_since_us = NULL WHERE id = ?').run(state, id);
+}
+
+/** The row stays, so that the loss stays visible. A row that is being deleted is never "missing". */
+export function markMissing(db: Database, id: number, atUs: number): void {
+  db.prepare(`UPDATE segment SET state = 'missing', missing_since_us = ? WHERE id = ? AND state = 'indexed'`).run(
+    atUs,
+    id,
+  );
+}
+
+export function removeSegment(db: Database, id: number): void {
+  db.prepare('DELETE FROM segment WHERE id = ?').run(id);
+}
+
+export interface CameraFootage {
+  readonly cameraId: string;
+  readonly segments: number;
+  readonly missing: number;
+  readonly sizeBytes: number;
+  readonly oldestUs: number | null;
+  readonly newestUs: number | null;
+}
+
+/** What is on disk, by camera. */
+export const footageByCamera = (db: Database): CameraFootage[] =>
+  db
+    .prepare(
+      `SELECT camera.id AS cameraId,
+         count(segment.id) FILTER (WHERE segment.state <> 'missing') AS segments,
+         count(segment.id) FILTER (WHERE segment.state = 'missing') AS missing,
+         coalesce(sum(segment.size_bytes) FILTER (WHERE segment.state <> 'missing'), 0) AS sizeBytes,
+         min(segment.start_us) FILTER (WHERE segment.state <> 'missing') AS oldestUs,
+         max(segment.end_us) FILTER (WHERE segment.state <> 'missing') AS newestUs
+       FROM camera LEFT JOIN segment ON segment.camera_id = camera.id GROUP BY camera.id ORDER BY camera.id`,
+    )
+    .all() as CameraFootage[];

@@ -1,0 +1,29 @@
+/** Table `task`: what a person has to do. */
+import type { Database } from './database.js';
+
+export interface TaskRow {
+  readonly id: number;
+  readonly kind: string;
+  readonly subject: string;
+  readonly detail: string;
+  readonly createdUs: number;
+}
+
+/** Opens a task, or leaves the one that is open for the same kind and subject. */
+export function openTask(db: Database, task: Omit<TaskRow, 'id'>): void {
+  db.prepare(
+    `INSERT INTO task (kind, subject, detail, created_us) VALUES (@kind, @subject, @detail, @createdUs)
+     ON CONFLICT (kind, subject) WHERE done_us IS NULL DO NOTHING`,
+  ).run(task);
+}
+
+export function closeTask(db: Database, kind: string, subject: string, atUs: number): void {
+  db.prepare('UPDATE task SET done_us = ? WHERE kind = ? AND subject = ? AND done_us IS NULL').run(atUs, kind, subject);
+}
+
+export const openTasks = (db: Database): TaskRow[] =>
+  db
+    .prepare(
+      'SELECT id, kind, subject, detail, created_us AS createdUs FROM task WHERE done_us IS NULL ORDER BY created_us, id',
+    )
+    .all() as TaskRow[];
