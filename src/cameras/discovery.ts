@@ -87,7 +87,11 @@ export async function probeForCameras(
       }
       answered.add(answer.relatesTo);
       for (const what of answer.rejected) {
-        report({ address, what: `A discovery answer was left out: ${what}`, remedy: 'Nothing, unless it is a camera.' });
+        report({
+          address,
+          what: `A discovery answer was left out: ${what}`,
+          remedy: 'Nothing, unless it is a camera.',
+        });
       }
       for (const match of answer.matches) accept(match, sender.address, address);
     } catch (thrown) {
@@ -126,7 +130,11 @@ export async function probeForCameras(
         });
       });
       socket.on('error', (error) => {
-        report({ address: label, what: `Discovery failed here: ${error.message}`, remedy: 'Check this network interface.' });
+        report({
+          address: label,
+          what: `Discovery failed here: ${error.message}`,
+          remedy: 'Check this network interface.',
+        });
       });
       socket.on('message', onAnswer);
       sockets.push(socket);
@@ -134,7 +142,11 @@ export async function probeForCameras(
     } catch (error) {
       socket.close();
       const { message } = toGatewayError(error);
-      report({ address: label, what: `Cannot use this interface: ${message}`, remedy: 'Check this network interface.' });
+      report({
+        address: label,
+        what: `Cannot use this interface: ${message}`,
+        remedy: 'Check this network interface.',
+      });
       return null;
     }
   };
@@ -144,7 +156,11 @@ export async function probeForCameras(
     askers.push(() => {
       socket.send(message, port, host, (error) => {
         if (error === null) return;
-        report({ address: label, what: `Cannot ask here: ${error.message}`, remedy: 'Check the route to this network.' });
+        report({
+          address: label,
+          what: `Cannot ask here: ${error.message}`,
+          remedy: 'Check the route to this network.',
+        });
       });
     });
   };
@@ -194,7 +210,8 @@ export async function probeForCameras(
     report({
       address: target,
       what: `No camera answered here within ${timeoutMs} ms.`,
-      remedy: 'Check that the device is on, that ONVIF is switched on in it, and that a firewall lets UDP 3702 through.',
+      remedy:
+        'Check that the device is on, that ONVIF is switched on in it, and that a firewall lets UDP 3702 through.',
     });
   }
   return { candidates, problems: [...problems.values()] };

@@ -196,9 +196,12 @@ function localName(qualifiedName: string): string {
 /** Only the five named and the numeric references. Any other "&" stays as it is: devices send bare ones in addresses. */
 function unescape(text: string): string {
   if (!text.includes('&')) return text;
-  return text.replace(/&(?:([a-z]{2,4})|#(\d{1,7})|#x([\dA-Fa-f]{1,6}));/g, (all, name?: string, dec?: string, hex?: string) => {
-    if (name !== undefined) return named[name] ?? all;
-    const code = dec === undefined ? Number.parseInt(hex ?? '', 16) : Number.parseInt(dec, 10);
-    return code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? String.fromCodePoint(code) : all;
-  });
+  return text.replace(
+    /&(?:([a-z]{2,4})|#(\d{1,7})|#x([\dA-Fa-f]{1,6}));/g,
+    (all, name?: string, dec?: string, hex?: string) => {
+      if (name !== undefined) return named[name] ?? all;
+      const code = dec === undefined ? Number.parseInt(hex ?? '', 16) : Number.parseInt(dec, 10);
+      return code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? String.fromCodePoint(code) : all;
+    },
+  );
 }

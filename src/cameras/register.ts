@@ -1,0 +1,246 @@
+/** The register of cameras: what the configuration says of them, and what the devices say of themselves. */
+import { assertPolicy, defaultPolicy, type CameraClass } from '../domain/camera.js';
+import { listCameras, noDevice, putCamera, type CameraDevice, type CameraRow } from '../store/cameras.js';
+import { closeTask, openTask } from '../store/tasks.js';
+import type { Note, Store } from '../store/audit-log.js';
+import { toGatewayError } from '../errors.js';
+import type { Problem } from './discovery.js';
+import { identifyDevices, usableMac, usableSerial } from './identity.js';
+import type { FoundCamera } from './index.js';
+
+/** A camera as the configuration names it. */
+export interface ConfiguredCamera {
+  readonly id: string;
+  readonly label?: string | undefined;
+  readonly class: CameraClass;
+  readonly retentionDays: number;
+  readonly retentionReason?: string | undefined;
+  readonly purpose?: string | undefined;
+  readonly audio: boolean;
+  readonly onvif?:
+    | { readonly address?: string | undefined; readonly serial?: string | undefined; readonly mac?: string | undefined }
+    | undefined;
+}
+
+const policyOf = (camera: CameraRow): Record<string, string | number | boolean | null> => ({
+  class: camera.class,
+  retentionDays: camera.retentionDays,
+  audioAllowed: camera.audioAllowed,
+});
+
+/**
+ * Brings the register in line with the configuration. A camera that the configuration no longer names keeps its entry and
+ * its limit: its footage still has to go. Throws before anything is changed where a policy is illegal.
+ */
+export function applyConfiguredCameras(
+  store: Store,
+  cameras: readonly ConfiguredCamera[],
+): { registered: number; changed: number } {
+  const result = { registered: 0, changed: 0 };
+  const known = new Map(listCameras(store.db).map((camera) => [camera.cameraId, camera]));
+  const wanted = cameras.map((camera) => desired(camera, known.get(camera.id) ?? null, store.clock.nowUs()));
+  wanted.forEach(assertPolicy);
+  const stale = wanted.filter((camera) => JSON.stringify(camera) !== JSON.stringify(known.get(camera.cameraId)));
+  if (stale.length === 0) return result;
+  store.act('gateway', (note) => {
+    for (const camera of stale) {
+      const before = known.get(camera.cameraId);
+      releaseDevice(store, note, camera);
+      putCamera(store.db, camera);
+      closeTask(store.db, 'camera-needs-policy', `camera:${camera.cameraId}`, store.clock.nowUs());
+      if (before === undefined) {
+        result.registered += 1;
+        note('camera.registered', `camera:${camera.cameraId}`, { origin: 'config', ...policyOf(camera) });
+      } else {
+        result.changed += 1;
+        note('camera.changed', `camera:${camera.cameraId}`, { from: policyOf(before), to: policyOf(camera) });
+      }
+    }
+  });
+  return result;
+}
+
+function desired(camera: ConfiguredCamera, before: CameraRow | null, nowUs: number): CameraRow {
+  const device = before?.device ?? noDevice;
+  return {
+    cameraId: camera.id,
+    label: camera.label ?? camera.id,
+    class: camera.class,
+    retentionDays: camera.retentionDays,
+    retentionReason: camera.retentionReason ?? null,
+    purpose: camera.purpose ?? camera.class,
+    audioAllowed: camera.audio,
+    origin: 'config',
+    adopted: true,
+    device: {
+      ...device,
+      serial: usableSerial(camera.onvif?.serial ?? null) ?? device.serial,
+      mac: usableMac(camera.onvif?.mac ?? null) ?? device.mac,
+      address: device.address ?? camera.onvif?.address ?? null,
+    },
+    clock: before?.clock ?? null,
+    createdUs: before?.createdUs ?? nowUs,
+  };
+}
+
+/**
+ * A device that discovery had registered by itself, and that the configuration now gives to a camera, leaves its first
+ * entry: one device is one camera. The entry itself stays, without a device, because records may point to it.
+ */
+function releaseDevice(store: Store, note: Note, camera: CameraRow): void {
+  const { serial, mac } = camera.device;
+  for (const other of listCameras(store.db)) {
+    if (other.cameraId === camera.cameraId || other.origin !== 'discovery') continue;
+    if ((serial !== null && other.device.serial === serial) || (mac !== null && other.device.mac === mac)) {
+      putCamera(store.db, { ...other, device: noDevice });
+      closeTask(store.db, 'camera-needs-policy', `camera:${other.cameraId}`, store.clock.nowUs());
+      note('camera.changed', `camera:${other.cameraId}`, { deviceMovedTo: camera.cameraId });
+    }
+  }
+}
+
+/** A camera that nobody configured, found in a root: registered with the default limit, and a task for an administrator. */
+export function registerFoundCamera(store: Store, note: Note, cameraId: string, label: string): void {
+  const nowUs = store.clock.nowUs();
+  putCamera(store.db, {
+    cameraId,
+    label,
+    ...defaultPolicy,
+    purpose: defaultPolicy.class,
+    audioAllowed: false,
+    origin: 'found-recording',
+    adopted: false,
+    device: noDevice,
+    clock: null,
+    createdUs: nowUs,
+  });
+  askForPolicy(
+    store,
+    cameraId,
+    `Recordings of camera "${cameraId}" were found, but the configuration does not name it.`,
+    nowUs,
+  );
+  note('camera.registered', `camera:${cameraId}`, {
+    origin: 'found-recording',
+    class: defaultPolicy.class,
+    retentionDays: defaultPolicy.retentionDays,
+  });
+}
+
+function askForPolicy(store: Store, cameraId: string, what: string, nowUs: number): void {
+  openTask(store.db, {
+    kind: 'camera-needs-policy',
+    subject: `camera:${cameraId}`,
+    detail: `${what} It has class ${defaultPolicy.class} and ${defaultPolicy.retentionDays} days until "cameras" says otherwise.`,
+    createdUs: nowUs,
+  });
+}
+
+/**
+ * Enters what discovery found. A known device keeps its camera and policy at whatever address; a new one becomes a camera
+ * with the default limit and a task; a contradiction changes nothing and is a problem for a person.
+ */
+export function registerDiscovered(
+  store: Store,
+  found: readonly FoundCamera[],
+): { registered: string[]; problems: Problem[] } {
+  const cameras = listCameras(store.db);
+  const problems: Problem[] = [];
+  const registered: string[] = [];
+  const decisions = identifyDevices(
+    cameras.map((camera) => ({ cameraId: camera.cameraId, ...camera.device })),
+    found.map((device) => ({ ...device, macs: device.macs })),
+  );
+  for (const [index, decision] of decisions.entries()) {
+    const device = found[index];
+    if (device === undefined) continue;
+    try {
+      if (decision.outcome === 'conflict' || decision.outcome === 'unidentified') {
+        problems.push({ address: device.address, what: decision.what, remedy: decision.remedy });
+      } else if (decision.outcome === 'new') {
+        registered.push(registerNew(store, device));
+      } else {
+        const camera = cameras.find((one) => one.cameraId === decision.cameraId);
+        if (camera !== undefined) renew(store, camera, device);
+      }
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      problems.push({
+        address: device.address,
+        what: error.message,
+        remedy: error.remedy ?? 'Look at the register of cameras.',
+      });
+    }
+  }
+  return { registered, problems };
+}
+
+const deviceFacts = (device: FoundCamera, before: CameraDevice): CameraDevice => ({
+  manufacturer: device.manufacturer ?? before.manufacturer,
+  model: device.model ?? before.model,
+  firmware: device.firmware ?? before.firmware,
+  serial: usableSerial(device.serial) ?? before.serial,
+  mac: usableMac(device.mac) ?? before.mac,
+  urn: device.urn ?? before.urn,
+  address: device.address,
+});
+
+const clockFacts = (device: FoundCamera, nowUs: number): CameraRow['clock'] =>
+  device.clock === null
+    ? null
+    : {
+        offsetMs: Math.round(device.clock.offsetMs),
+        uncertaintyMs: Math.round(device.clock.uncertaintyMs),
+        measuredUs: nowUs,
+      };
+
+function renew(store: Store, camera: CameraRow, device: FoundCamera): void {
+  const nowUs = store.clock.nowUs();
+  const facts = deviceFacts(device, camera.device);
+  const changed = Object.keys(facts).filter(
+    (key) => facts[key as keyof CameraDevice] !== camera.device[key as keyof CameraDevice],
+  );
+  store.act('gateway', (note) => {
+    putCamera(store.db, { ...camera, device: facts, clock: clockFacts(device, nowUs) ?? camera.clock });
+    note('camera.discovered', `camera:${camera.cameraId}`, { changed, clockOffsetMs: device.clockOffsetMs });
+  });
+}
+
+function registerNew(store: Store, device: FoundCamera): string {
+  const taken = new Set(listCameras(store.db).map((camera) => camera.cameraId));
+  const base =
+    (device.name ?? device.model ?? 'camera')
+      .normalize('NFKC')
+      .replace(/[^\p{L}\p{N}._-]+/gu, '-')
+      .replace(/^[-._]+|[-._]+$/g, '')
+      .slice(0, 60) || 'camera';
+  let cameraId = base;
+  for (let number = 2; taken.has(cameraId); number += 1) cameraId = `${base}-${number}`;
+  const nowUs = store.clock.nowUs();
+  store.act('gateway', (note) => {
+    putCamera(store.db, {
+      cameraId,
+      label: device.name ?? cameraId,
+      ...defaultPolicy,
+      purpose: defaultPolicy.class,
+      audioAllowed: false,
+      origin: 'discovery',
+      adopted: false,
+      device: deviceFacts(device, noDevice),
+      clock: clockFacts(device, nowUs),
+      createdUs: nowUs,
+    });
+    askForPolicy(
+      store,
+      cameraId,
+      `An ONVIF camera at ${device.address} was found, but the configuration does not name it.`,
+      nowUs,
+    );
+    note('camera.registered', `camera:${cameraId}`, {
+      origin: 'discovery',
+      class: defaultPolicy.class,
+      retentionDays: defaultPolicy.retentionDays,
+    });
+  });
+  return cameraId;
+}
