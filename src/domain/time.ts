@@ -10,7 +10,6 @@ export type Micros = number;
 
 export const usPerMs = 1_000;
 export const usPerSecond = 1_000_000;
-export const usPerDay = 86_400_000_000;
 
 /** A wall clock's reading, as a recorder writes it into a name. Months and days count from 1. */
 export interface LocalFields {

@@ -113,7 +113,7 @@ export function segmentsIn(db: Database, cameraIds: readonly string[], range: Ti
   return [...cameraIds].sort().flatMap((id) => (query.all(id, range.endUs, range.startUs) as Raw[]).map(fromRaw));
 }
 
-/** Indexed segments of a camera whose oldest frame is from before `beforeUs`, oldest first. */
+/** Indexed segments of a camera whose oldest frame is from `beforeUs` or before, oldest first. For reading alone. */
 export function* segmentsBefore(db: Database, cameraId: string, beforeUs: number): Generator<Segment> {
   const rows = db
     .prepare(`SELECT * FROM segment WHERE camera_id = ? AND start_us <= ? AND state = 'indexed' ORDER BY start_us, id`)
@@ -121,15 +121,55 @@ export function* segmentsBefore(db: Database, cameraId: string, beforeUs: number
   for (const raw of rows) yield fromRaw(raw as Raw);
 }
 
+/** Where a page of `segmentsDue` ended. */
+export type SegmentCursor = Pick<Segment, 'startUs' | 'endUs' | 'id'>;
+
+/**
+ * A page of a camera's segments whose oldest frame is from `cutoffUs` or before, oldest first, in the order of the index on
+ * (camera, start, end). Indexed ones, and missing ones: their rows end by the same rule, and a file may have come back.
+ * Pages, not an iterator: better-sqlite3 writes nothing while an iterator is open.
+ */
+export const segmentsDue = (
+  db: Database,
+  cameraId: string,
+  cutoffUs: number,
+  after: SegmentCursor | null,
+  limit: number,
+): Segment[] =>
+  (
+    db
+      .prepare(
+        `SELECT * FROM segment WHERE camera_id = ? AND start_us <= ? AND (start_us, end_us, id) > (?, ?, ?)
+           AND state IN ('indexed', 'missing') ORDER BY start_us, end_us, id LIMIT ?`,
+      )
+      .all(
+        cameraId,
+        cutoffUs,
+        after?.startUs ?? Number.MIN_SAFE_INTEGER,
+        after?.endUs ?? 0,
+        after?.id ?? 0,
+        limit,
+      ) as Raw[]
+  ).map(fromRaw);
+
+/** The newest segments of a root that should be on disk: whether some of them are tells if it is the right disk. */
+export const newestOfRoot = (db: Database, rootId: string, limit: number): Segment[] =>
+  (
+    db
+      .prepare(`SELECT * FROM segment WHERE root_id = ? AND state = 'indexed' ORDER BY id DESC LIMIT ?`)
+      .all(rootId, limit) as Raw[]
+  ).map(fromRaw);
+
 export function setSegmentState(db: Database, id: number, state: 'indexed' | 'deleting'): void {
   db.prepare('UPDATE segment SET state = ?, missing_since_us = NULL WHERE id = ?').run(state, id);
 }
 
-/** The row stays, so that the loss stays visible. A row that is being deleted is never "missing". */
-export function markMissing(db: Database, id: number, atUs: number): void {
-  db.prepare(`UPDATE segment SET state = 'missing', missing_since_us = ? WHERE id = ? AND state = 'indexed'`).run(
-    atUs,
-    id,
+/** The row stays, so that the loss stays visible. False for a row that is gone or being deleted: that was the gateway. */
+export function markMissing(db: Database, id: number, atUs: number): boolean {
+  return (
+    db
+      .prepare(`UPDATE segment SET state = 'missing', missing_since_us = ? WHERE id = ? AND state = 'indexed'`)
+      .run(atUs, id).changes > 0
   );
 }
 
@@ -159,3 +199,14 @@ export const footageByCamera = (db: Database): CameraFootage[] =>
        FROM camera LEFT JOIN segment ON segment.camera_id = camera.id GROUP BY camera.id ORDER BY camera.id`,
     )
     .all() as CameraFootage[];
+
+/** Path of the newest segment of each camera in a root: where something is being written. */
+export const newestPaths = (db: Database, rootId: string): string[] =>
+  db
+    .prepare(
+      `SELECT (SELECT path FROM segment WHERE camera_id = camera.id AND root_id = ? AND state <> 'missing'
+               ORDER BY start_us DESC LIMIT 1) AS path FROM camera`,
+    )
+    .pluck()
+    .all(rootId)
+    .filter((path): path is string => typeof path === 'string');

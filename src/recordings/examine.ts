@@ -1,0 +1,136 @@
+/** What one file in a root is: a segment, something to quarantine, a file that is still being written, or nothing of ours. */
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Segment } from '../domain/segment.js';
+import type { RecordingRoot, RecordingsContext } from './context.js';
+import { cameraIdOf } from './layouts/index.js';
+import { probeFile } from './probe.js';
+import { decideStart } from './start-time.js';
+
+export interface FileStat {
+  readonly sizeBytes: number;
+  readonly inode: string;
+  readonly mtimeUs: number;
+}
+
+export type Examined =
+  | {
+      readonly kind: 'segment';
+      readonly path: string;
+      readonly cameraLabel: string;
+      readonly segment: Omit<Segment, 'id' | 'state'>;
+    }
+  | {
+      readonly kind: 'quarantined';
+      readonly path: string;
+      readonly reason: string;
+      readonly detail: string;
+      /** Where the name tells whose it is. */
+      readonly cameraId: string | null;
+      /** The latest instant that its content can be from. */
+      readonly boundUs: number;
+      readonly stat: FileStat;
+    }
+  | { readonly kind: 'open'; readonly path: string; readonly stat: FileStat }
+  | { readonly kind: 'nothing'; readonly path: string };
+
+/** Type, size, inode and last write of a name, its own and not that of what it links to. Null where it is gone. */
+export async function statOf(
+  root: RecordingRoot,
+  path: string,
+): Promise<(FileStat & { readonly isFile: boolean; readonly isLink: boolean }) | null> {
+  try {
+    const stat = await lstat(join(root.path, path), { bigint: true });
+    return {
+      isFile: stat.isFile(),
+      isLink: stat.isSymbolicLink(),
+      sizeBytes: Number(stat.size),
+      inode: stat.ino.toString(),
+      mtimeUs: Number(stat.mtimeNs / 1000n),
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+export const sameFile = (a: FileStat, b: FileStat): boolean =>
+  a.sizeBytes === b.sizeBytes && a.inode === b.inode && a.mtimeUs === b.mtimeUs;
+
+/**
+ * Examines one name below a root. `calm` is true once size and last write have not changed for the quiet time; before that a
+ * recording is `open`. Only reads; never throws for what the file holds.
+ */
+export async function examine(
+  ctx: RecordingsContext,
+  root: RecordingRoot,
+  path: string,
+  calm: boolean,
+): Promise<Examined> {
+  const nowUs = ctx.store.clock.nowUs();
+  const stat = await statOf(root, path);
+  if (stat === null) return { kind: 'nothing', path };
+  const quarantined = (reason: string, detail: string, cameraId: string | null = null, boundUs = nowUs): Examined => ({
+    kind: 'quarantined',
+    path,
+    reason,
+    detail,
+    cameraId,
+    // A name that claims the future must not make its file live longer.
+    boundUs: Math.min(boundUs, nowUs),
+    stat,
+  });
+  if (path.includes('\uFFFD'))
+    return quarantined('name-not-utf8', 'The name is not valid UTF-8, so it cannot be opened by name.');
+  if (stat.isLink) return quarantined('link', 'A link: what it points to is not touched through it.');
+  if (!stat.isFile) return quarantined('not-a-file', 'Neither file nor folder.');
+
+  const match = root.layout.decode(path);
+  if (match.kind === 'miss' && match.reason === 'ignored') return { kind: 'nothing', path };
+  if (!calm) return { kind: 'open', path, stat };
+  if (match.kind === 'miss') return quarantined(match.reason, match.detail);
+
+  const cameraId = cameraIdOf(match.camera);
+  const nameUs = match.start.kind === 'utc' ? match.start.us : nowUs;
+  const probe = await probeFile(join(root.path, path));
+  if (!probe.ok) return quarantined(probe.reason, probe.detail, cameraId, nameUs);
+  const start = decideStart({
+    name: match.start,
+    durationUs: probe.durationUs,
+    creationTimeUs: probe.creationTimeUs,
+    recorderClockUs: probe.recorderClockUs,
+    mtimeUs: stat.mtimeUs,
+    nowUs,
+  });
+  if (!start.ok) return quarantined(start.reason, start.detail, cameraId);
+  // Written to while it was read: what was read is of no file that exists.
+  const after = await statOf(root, path);
+  if (after === null) return { kind: 'nothing', path };
+  if (!sameFile(stat, after)) return { kind: 'open', path, stat: after };
+  return {
+    kind: 'segment',
+    path,
+    cameraLabel: match.camera,
+    segment: {
+      rootId: root.id,
+      path,
+      cameraId,
+      startUs: start.startUs,
+      endUs: start.startUs + Math.max(1, Math.round(probe.durationUs)),
+      timeSource: start.source,
+      timeQuality: start.quality,
+      timeDisagreementMs: start.disagreementMs,
+      sizeBytes: stat.sizeBytes,
+      inode: stat.inode,
+      mtimeUs: stat.mtimeUs,
+      container: probe.container,
+      codec: probe.codec,
+      width: probe.width,
+      height: probe.height,
+      frameRate: probe.frameRate,
+      hasAudio: probe.hasAudio,
+      truncated: probe.truncated,
+      firstSeenUs: nowUs,
+    },
+  };
+}

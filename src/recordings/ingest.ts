@@ -1,0 +1,93 @@
+/** Enters what was examined, a batch in one transaction with one event. */
+import { classRules } from '../domain/camera.js';
+import { findCamera } from '../store/cameras.js';
+import { findQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
+import { findByPath, insertSegment, updateSegment } from '../store/segments.js';
+import { openTask } from '../store/tasks.js';
+import type { RecordingRoot, RecordingsContext } from './context.js';
+import type { Examined } from './examine.js';
+
+export interface Ingested {
+  added: number;
+  changed: number;
+  quarantined: number;
+}
+
+/** Enters segments and quarantine; `open` and `nothing` change nothing. Throws without having entered any of the batch. */
+export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: readonly Examined[]): Ingested {
+  const result: Ingested = { added: 0, changed: 0, quarantined: 0 };
+  const news = batch.filter((one) => one.kind === 'segment' || (one.kind === 'quarantined' && isNews(ctx, root, one)));
+  if (news.length === 0) return result;
+  const { db, clock } = ctx.store;
+  ctx.store.act('gateway', (note) => {
+    for (const one of news) {
+      if (one.kind === 'segment') {
+        const { segment } = one;
+        const camera = findCamera(db, segment.cameraId);
+        if (camera === null) ctx.registerCamera(note, segment.cameraId, one.cameraLabel);
+        else if (!classRules[camera.class].mayRecord) {
+          openTask(db, {
+            kind: 'recording-on-live-only-camera',
+            subject: `camera:${camera.cameraId}`,
+            detail: `Camera "${camera.cameraId}" may not record, but recordings of it were found. Stop the recorder and tell legal.`,
+            createdUs: clock.nowUs(),
+          });
+        }
+        removeQuarantine(db, root.id, one.path);
+        const known = findByPath(db, root.id, one.path);
+        if (known === null) {
+          insertSegment(db, segment);
+          result.added += 1;
+        } else {
+          updateSegment(db, known.id, segment);
+          result.changed += 1;
+        }
+      } else if (one.kind === 'quarantined') {
+        const known = findByPath(db, root.id, one.path);
+        if (known === null) {
+          const { path, reason, detail, boundUs, stat } = one;
+          const cameraId = one.cameraId !== null && findCamera(db, one.cameraId) !== null ? one.cameraId : null;
+          putQuarantine(db, {
+            rootId: root.id,
+            path,
+            reason,
+            detail,
+            cameraId,
+            boundUs,
+            ...stat3(stat),
+            firstSeenUs: clock.nowUs(),
+          });
+          result.quarantined += 1;
+        } else {
+          // Was a segment and is none any more: it stays one, with its old times, so that it still goes when they say so.
+          updateSegment(db, known.id, { ...known, ...stat3(one.stat), truncated: true });
+          result.changed += 1;
+        }
+      }
+    }
+    note('recordings.indexed', `root:${root.id}`, { ...result });
+  });
+  return result;
+}
+
+const stat3 = (stat: {
+  sizeBytes: number;
+  inode: string;
+  mtimeUs: number;
+}): { sizeBytes: number; inode: string; mtimeUs: number } => ({
+  sizeBytes: stat.sizeBytes,
+  inode: stat.inode,
+  mtimeUs: stat.mtimeUs,
+});
+
+/** False for a file that lies in quarantine for the same reason, unchanged: no event for what was said before. */
+function isNews(ctx: RecordingsContext, root: RecordingRoot, one: Extract<Examined, { kind: 'quarantined' }>): boolean {
+  const known = findQuarantine(ctx.store.db, root.id, one.path);
+  return (
+    known === null ||
+    known.reason !== one.reason ||
+    known.sizeBytes !== one.stat.sizeBytes ||
+    known.inode !== one.stat.inode ||
+    known.mtimeUs !== one.stat.mtimeUs
+  );
+}

@@ -1,0 +1,107 @@
+/**
+ * What a layout is: the way one VMS turns camera and time into a path below its root. Names come from a foreign program and
+ * are hostile input: a layout reads them, never opens them, and answers for every string there is.
+ */
+import type { LocalFields, Micros } from '../../domain/time.js';
+
+/** When a segment starts, as its name says it. */
+export type NameTime =
+  | { readonly kind: 'utc'; readonly us: Micros }
+  | { readonly kind: 'local'; readonly fields: LocalFields; readonly timeZone: string };
+
+export interface LayoutMatch {
+  readonly kind: 'match';
+  /** Name of the layout that matched. */
+  readonly layout: string;
+  /** The part of the path that names the camera, byte for byte; `cameraIdOf` makes an id of it. */
+  readonly camera: string;
+  readonly start: NameTime;
+}
+
+/**
+ * foreign: no recording of this layout. misnamed: has the layout's form, but a date or number that cannot be. unfinished: a
+ * name used while the file is being written. ignored: a known companion of recordings that holds none itself.
+ */
+export type MissReason = 'foreign' | 'misnamed' | 'unfinished' | 'ignored';
+
+export interface LayoutMiss {
+  readonly kind: 'miss';
+  readonly reason: MissReason;
+  readonly detail: string;
+}
+
+export interface Layout {
+  readonly name: string;
+  /** `relativePath` is below the root, `/` between components. Never throws. */
+  decode(relativePath: string): LayoutMatch | LayoutMiss;
+  /** The path the VMS would write for this camera and instant. For samples and tests. */
+  encode(camera: string, startUs: Micros, extension?: string): string;
+}
+
+/** What a layout needs to know of the root it is used for. */
+export interface LayoutOptions {
+  /** Time zone of names in local time. */
+  readonly timeZone: string;
+  /** The one camera of this root, where the path does not name it. */
+  readonly camera?: string | undefined;
+}
+
+export const mediaExtensions = ['mp4', 'm4s', 'mkv', 'ts', 'mov', 'avi', 'webm', 'm4v', 'mpg'] as const;
+
+const media = new Set<string>(mediaExtensions);
+const unfinishedEnd = /\.(?:part|partial|tmp|temp|crdownload|filepart|download|incomplete|writing)$/i;
+const pictures = /\.(?:jpe?g|png|webp|gif|bmp|thumb)$/i;
+const companions =
+  /(?:\.(?:json|txt|log|conf|cfg|ini|xml|ya?ml|csv|md|html?|m3u8?|mpd|srt|vtt|sub|ass|psi|idx|nfo|md5|sha\d+|db|sqlite\d?|db-(?:wal|shm|journal)|lock|pid|bak)|thumbs\.db|desktop\.ini)$/i;
+const companionFolders = new Set(['@eaDir', '@Snapshot', '#recycle', 'lost+found', '$RECYCLE.BIN']);
+
+export const miss = (reason: MissReason, detail: string): LayoutMiss => ({ kind: 'miss', reason, detail });
+
+/**
+ * What every layout says alike about a path, before it looks at its own form: the path without its media extension, or a
+ * miss. Order matters: `x.mp4.part` is unfinished although it ends in no media extension.
+ */
+export function readStem(relativePath: string): { stem: string; extension: string } | LayoutMiss {
+  const parts = relativePath.split('/');
+  const base = parts.at(-1) ?? '';
+  if (parts.some((part) => part === '' || part === '.' || part === '..') || relativePath.includes('\0')) {
+    return miss('foreign', 'not a plain path below the root');
+  }
+  if (parts.some((part) => companionFolders.has(part))) return miss('ignored', 'in a folder of the storage system');
+  const dot = base.lastIndexOf('.');
+  const extension = dot > 0 ? base.slice(dot + 1) : '';
+  const stem = relativePath.slice(0, relativePath.length - extension.length - 1);
+  const isMedia = media.has(extension.toLowerCase());
+  if (unfinishedEnd.test(base) || (isMedia && unfinishedEnd.test(stem)) || /^incomplete\./i.test(base)) {
+    return miss('unfinished', 'a name that is used while the file is being written');
+  }
+  if (base.startsWith('.')) {
+    // rsync and others write to a hidden name with the real one inside it, then rename.
+    const within = mediaExtensions.some((known) => base.toLowerCase().includes(`.${known}`));
+    return within ? miss('unfinished', 'a hidden name around a recording: being copied') : miss('ignored', 'hidden');
+  }
+  if (pictures.test(base)) return miss('ignored', 'a still picture: goes with the recording it was made from');
+  if (companions.test(base)) return miss('ignored', 'a companion of recordings, not one itself');
+  if (!isMedia) return miss('foreign', extension === '' ? 'no extension' : `".${extension}" is no recording`);
+  return { stem, extension };
+}
+
+const telling: Record<MissReason, number> = { misnamed: 3, unfinished: 2, ignored: 1, foreign: 0 };
+
+/** Several layouts as one: the first match wins; among misses the most telling one. `encode` is the first layout's. */
+export function firstMatching(name: string, layouts: readonly [Layout, ...Layout[]]): Layout {
+  const [first] = layouts;
+  return {
+    name,
+    decode(relativePath) {
+      let best: LayoutMiss | undefined;
+      for (const layout of layouts) {
+        const result = layout.decode(relativePath);
+        if (result.kind === 'match') return result;
+        if (best === undefined || telling[result.reason] > telling[best.reason]) best = result;
+      }
+      return best ?? miss('foreign', 'no layout');
+    },
+    encode: (camera, startUs, extension) => first.encode(camera, startUs, extension),
+  };
+}
