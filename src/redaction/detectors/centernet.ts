@@ -5,7 +5,7 @@ import type { Detection, DetectorOptions, OpenDetector } from './detector.js';
 const stride = 4;
 const vehicleClasses = new Set(['bicycle', 'car', 'motorcycle', 'bus', 'train', 'truck']);
 
-export interface CentreNetMaps {
+interface CentreNetMaps {
   /** One map of `cols * rows` for each class, 0..1. */
   readonly scores: Float32Array;
   /** Four maps of `cols * rows`: pixels from the cell to the left, top, right and bottom edge of the box. */

@@ -4,9 +4,9 @@ import { Worker } from 'node:worker_threads';
 import { GatewayError } from '../../errors.js';
 import { builtInManifest, packageRoot, readManifest } from './index.js';
 import type { Detection, DetectorOptions } from './detector.js';
-import type { WorkerReply, WorkerRequest, WorkerSetup } from './worker.js';
+import type { WorkerCommand, WorkerReply, WorkerRequest, WorkerSetup } from './worker.js';
 
-export interface DetectorPoolOptions extends DetectorOptions {
+interface DetectorPoolOptions extends DetectorOptions {
   /** Threads, each with a model of its own. Default 2: what the smallest supported machine has in cores. */
   readonly workers?: number | undefined;
   /** Default: the model that the build makes. */
@@ -15,6 +15,8 @@ export interface DetectorPoolOptions extends DetectorOptions {
 
 export interface DetectorPool {
   readonly name: string;
+  /** Of the model file. */
+  readonly sha256: string;
   /** Width and height of a frame must be multiples of this. */
   readonly multipleOf: number;
   /** Frames that are worked on at once; more than that wait in line. */
@@ -28,9 +30,9 @@ export interface DetectorPool {
     width: number,
     height: number,
   ): Promise<{ detections: Detection[]; frame: Float32Array<ArrayBuffer> }>;
-  /** Ends the threads. What is still under way is rejected. */
+  /** Rejects what is still under way, and ends the threads as soon as each has finished its frame. May be called twice. */
   close(): Promise<void>;
-  /** For tests of the failing: ends one thread as a crash would. */
+  /** For tests of the failing: one thread ends by itself. */
   crashWorker(): Promise<void>;
 }
 
@@ -42,7 +44,17 @@ interface Job {
 
 interface Thread {
   readonly worker: Worker;
+  readonly exited: Promise<void>;
   job: Job | null;
+}
+
+/**
+ * A thread ends by itself when it is asked, between two frames. Never by `terminate()`: cut off inside ONNX Runtime it takes
+ * the whole process with it (an exception that native code cannot deliver any more).
+ */
+async function end(thread: Thread | undefined, command: WorkerCommand): Promise<void> {
+  thread?.worker.postMessage(command);
+  await thread?.exited;
 }
 
 /**
@@ -94,7 +106,13 @@ export function openDetectorPool(options: DetectorPoolOptions): DetectorPool {
   };
 
   const start = (): Thread => {
-    const thread: Thread = { worker: new Worker(workerPath(), { workerData: setup }), job: null };
+    const worker = new Worker(workerPath(), { workerData: setup });
+    const exited = new Promise<void>((resolve) => {
+      worker.once('exit', () => {
+        resolve();
+      });
+    });
+    const thread: Thread = { worker, exited, job: null };
     thread.worker.on('message', (reply: WorkerReply) => {
       if ('error' in reply) {
         const remedy = reply.remedy ?? 'Try again; if it stays, run "tredive doctor".';
@@ -124,6 +142,7 @@ export function openDetectorPool(options: DetectorPoolOptions): DetectorPool {
 
   return {
     name: manifest.name,
+    sha256: manifest.sha256,
     multipleOf: manifest.input.multipleOf,
     workers: threads.length,
     detect(frame, width, height) {
@@ -141,10 +160,10 @@ export function openDetectorPool(options: DetectorPoolOptions): DetectorPool {
     },
     async close() {
       fail(new GatewayError('detector-failed', 'The detector was closed.'));
-      await Promise.all(threads.map((thread) => thread.worker.terminate()));
+      await Promise.all(threads.map((thread) => end(thread, 'close')));
     },
     async crashWorker() {
-      await threads[0]?.worker.terminate();
+      await end(threads[0], 'crash');
     },
   };
 }

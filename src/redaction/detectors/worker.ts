@@ -18,6 +18,9 @@ export interface WorkerRequest {
   readonly height: number;
 }
 
+/** Ends the thread once what it computes just now is done; 'crash' as if something had gone wrong. */
+export type WorkerCommand = 'close' | 'crash';
+
 export type WorkerReply =
   | { readonly id: number; readonly detections: Detection[]; readonly frame: Float32Array<ArrayBuffer> }
   /** `id` is null where the model did not load. */
@@ -38,7 +41,8 @@ opening.catch((error: unknown) => {
   port.postMessage({ id: null, ...explain(error) } satisfies WorkerReply);
 });
 
-port.on('message', (request: WorkerRequest) => {
+port.on('message', (request: WorkerRequest | WorkerCommand) => {
+  if (typeof request === 'string') process.exit(request === 'close' ? 0 : 1);
   const { id, frame, width, height } = request;
   opening
     .then((detector) => detector.detect(frame, width, height))

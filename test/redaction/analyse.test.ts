@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync, truncateSync, statSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { analyse, detectionSize } from '../../src/redaction/analyse.js';
+import { ffmpeg, look, makeClip } from '../helpers/clips.js';
+import { footagePath, withoutFootage } from '../helpers/footage.js';
+
+const settings = { minScore: 0.2, padding: 0.06, detectionsPerSecond: 6, workers: 2 };
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(path.join(os.tmpdir(), 'tredive-analyse-'));
+});
+afterAll(() => {
+  rmSync(dir, { recursive: true });
+});
+
+describe('the size of detection', () => {
+  it('has the shape of the picture, whole multiples, and a bounded number of pixels', () => {
+    expect(detectionSize(768, 576, 32)).toEqual({ width: 512, height: 384 });
+    expect(detectionSize(1920, 1080, 32)).toEqual({ width: 576, height: 320 });
+    expect(detectionSize(1080, 1920, 32)).toEqual({ width: 320, height: 576 });
+    for (const [width, height] of [
+      [3840, 2160],
+      [2560, 1920],
+      [640, 360],
+      [1000, 1000],
+      [2000, 500],
+      [607, 1081],
+    ] as const) {
+      const size = detectionSize(width, height, 32);
+      expect(size.width % 32 === 0 && size.height % 32 === 0).toBe(true);
+      expect(size.width * size.height).toBeGreaterThan(90_000);
+      expect(size.width * size.height).toBeLessThanOrEqual(200_000);
+      const stretch = size.width / size.height / (width / height);
+      expect(Math.max(stretch, 1 / stretch)).toBeLessThan(1.07);
+    }
+  });
+
+  it('does not enlarge a small picture without end, and survives an absurd one', () => {
+    const small = detectionSize(160, 120, 32);
+    expect(small.width).toBeLessThanOrEqual(272);
+    expect(detectionSize(16, 9000, 32).width).toBe(32);
+  });
+});
+
+describe('an analysis', () => {
+  it('has every frame with its time, upright, and looks at first and last', async () => {
+    const clip = await makeClip(
+      path.join(dir, 'plain.mp4'),
+      'testsrc2=size=322x242:rate=25:duration=2',
+      ...['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast'],
+    );
+    const [found, expected] = [await analyse(clip, settings), await look(clip)];
+    expect([found.width, found.height]).toEqual([322, 242]);
+    expect(found.pts).toEqual(expected.pts);
+    expect(found.timeBase).toEqual(expected.timeBase);
+    expect(found.detector).toMatchObject({ name: 'centernet', width: 512, height: 384 });
+    expect(found.detector.framesLookedAt).toBeGreaterThanOrEqual(11);
+    expect(found.detector.framesLookedAt).toBeLessThanOrEqual(14);
+    expect(found.damaged).toBe(false);
+  });
+
+  it('follows the rotation flag and a variable frame rate', async () => {
+    const flat = await makeClip(
+      path.join(dir, 'flat.mp4'),
+      'testsrc2=size=320x192:rate=25:duration=3',
+      ...['-vf', "select='lt(n,10)+not(mod(n,7))'", '-vsync', '0', '-c:v', 'libx264', '-preset', 'ultrafast'],
+      ...['-pix_fmt', 'yuv420p'],
+    );
+    const turned = path.join(dir, 'turned.mp4');
+    await ffmpeg('-i', flat, '-c', 'copy', '-metadata:s:v', 'rotate=90', turned);
+    const [found, expected] = [await analyse(turned, settings), await look(turned)];
+    expect([found.width, found.height]).toEqual([192, 320]);
+    expect(found.pts).toEqual(expected.pts);
+    expect(found.pts.length).toBeLessThan(25);
+  });
+
+  it('of something that is no video ends in a clear error, not in an empty analysis', async () => {
+    const garbage = path.join(dir, 'garbage.mp4');
+    writeFileSync(garbage, Buffer.alloc(50_000, 7));
+    await expect(analyse(garbage, settings)).rejects.toMatchObject({ code: 'media-unreadable' });
+    const cut = await makeClip(
+      path.join(dir, 'cut.mp4'),
+      'testsrc2=size=320x240:rate=10:duration=2',
+      ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'],
+    );
+    truncateSync(cut, Math.floor(statSync(cut).size / 2));
+    await expect(analyse(cut, settings)).rejects.toMatchObject({ code: 'media-unreadable' });
+  });
+
+  it('stops when it is told to', async () => {
+    const clip = await makeClip(
+      path.join(dir, 'long.mp4'),
+      'testsrc2=size=640x480:rate=25:duration=20',
+      ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'],
+    );
+    const stop = new AbortController();
+    const running = analyse(clip, settings, {
+      signal: stop.signal,
+      onProgress: (frames) => {
+        if (frames === 20) stop.abort();
+      },
+    });
+    await expect(running).rejects.toMatchObject({ code: 'interrupted' });
+  });
+
+  it('ends in detector-failed where the model is missing', async () => {
+    const clip = await makeClip(
+      path.join(dir, 'short.avi'),
+      'testsrc2=size=320x240:rate=10:duration=1',
+      '-c:v',
+      'mjpeg',
+    );
+    const manifestPath = path.join(dir, 'no-model.json');
+    await expect(analyse(clip, { ...settings, manifestPath })).rejects.toMatchObject({ code: 'detector-failed' });
+  });
+});
+
+describe.skipIf(withoutFootage('people in real footage', 'footage'))('people in real footage', () => {
+  it('are found from entering to leaving, one after the other', async () => {
+    const found = await analyse(footagePath('footage/one-by-one-person-detection.mp4'), settings);
+    // Somebody is in the picture at these times, nobody at those; seen by eye.
+    const covered = (frame: number): number => {
+      const boxes = found.tracks.flatMap(({ points }) => points.filter((point) => point.frame === frame));
+      return boxes.length;
+    };
+    for (const frame of [60, 100, 180, 240, 350, 440, 510, 600, 690, 760, 860, 930, 1100, 1195, 1240, 1350]) {
+      expect(covered(frame)).toBeGreaterThan(0);
+    }
+    for (const frame of [10, 210, 475, 720, 890, 1215, 1390]) expect(covered(frame)).toBe(0);
+  }, 300_000);
+});
