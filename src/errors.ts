@@ -12,6 +12,8 @@ const codes = {
   /** A media file that cannot be read as what it claims to be. */
   'media-unreadable': { http: 422, exit: 1 },
   unauthenticated: { http: 401, exit: 1 },
+  /** Too many failed logins from one place. */
+  'too-many-attempts': { http: 429, exit: 1 },
   forbidden: { http: 403, exit: 1 },
   'not-found': { http: 404, exit: 1 },
   /** The thing exists but is not in a state in which this can be done. */

@@ -18,6 +18,8 @@ export const auditEventTypes = [
   'recordings.returned',
   'recordings.changed',
   'retention.refused',
+  'retention.clock-accepted',
+  'retention.swept',
   'deletion.intended',
   'deletion.done',
   'deletion.refused',

@@ -1,7 +1,7 @@
 /** The life of a disclosure request: who may ask for what, in which order things happen, and what an approval is bound to. */
 import { GatewayError } from '../errors.js';
 import { classRules, type CameraPolicy, type RecipientKind } from './camera.js';
-import { canonicalHash } from './canonical-json.js';
+import { canonicalHash, type Json } from './canonical-json.js';
 import type { MaskDecisions } from './redaction-plan.js';
 import type { TimeRange } from './segment.js';
 
@@ -46,13 +46,14 @@ export type RequestState = (typeof requestStates)[number];
 
 /** Which state may follow which. Everything else is a `conflict`. */
 const successors: Readonly<Record<RequestState, readonly RequestState[]>> = {
-  requested: ['preparing', 'refused'],
-  preparing: ['prepared', 'preparation-failed'],
-  'preparation-failed': ['preparing', 'refused'],
-  prepared: ['reviewed', 'preparing', 'refused'],
-  reviewed: ['preparing', 'approved', 'refused'],
+  requested: ['preparing', 'refused', 'closed'],
+  // Back to "requested": the work was interrupted, and nothing of it is left.
+  preparing: ['prepared', 'preparation-failed', 'requested'],
+  'preparation-failed': ['preparing', 'refused', 'closed'],
+  prepared: ['reviewed', 'preparing', 'refused', 'closed'],
+  reviewed: ['preparing', 'approved', 'refused', 'closed'],
   // Back to "prepared" or "preparing" is how an approval becomes void: the content is not what was approved any more.
-  approved: ['packaged', 'prepared', 'preparing', 'refused'],
+  approved: ['packaged', 'prepared', 'preparing', 'refused', 'closed'],
   refused: ['closed'],
   packaged: ['closed'],
   closed: [],
@@ -169,25 +170,30 @@ export function scopeHash(scope: RequestScope, items: readonly ScopeItem[], term
     startUs: scope.startUs,
     endUs: scope.endUs,
     cameraIds: [...scope.cameraIds].sort(),
-    items: items.map((item) => ({
-      cameraId: item.cameraId,
-      startUs: item.startUs,
-      endUs: item.endUs,
-      sha256: item.sha256,
-      planSha256: item.planSha256,
-      redactedSha256: item.redactedSha256,
-      decisions: {
-        keepVisible: item.decisions.keepVisible.map((keep) => ({
-          trackId: keep.trackId,
-          fromFrame: keep.fromFrame ?? null,
-          toFrame: keep.toFrame ?? null,
-        })),
-        drawn: item.decisions.drawn.map((drawn) => ({ ...drawn, box: { ...drawn.box } })),
-      },
-    })),
+    items: items.map(itemJson),
     terms: { ...terms },
   });
 }
+
+/** What a review is bound to: every original, every mask and every masked copy, as they were looked at. */
+export const contentHash = (items: readonly ScopeItem[]): string => canonicalHash(items.map(itemJson));
+
+const itemJson = (item: ScopeItem): Json => ({
+  cameraId: item.cameraId,
+  startUs: item.startUs,
+  endUs: item.endUs,
+  sha256: item.sha256,
+  planSha256: item.planSha256,
+  redactedSha256: item.redactedSha256,
+  decisions: {
+    keepVisible: item.decisions.keepVisible.map((keep) => ({
+      trackId: keep.trackId,
+      fromFrame: keep.fromFrame ?? null,
+      toFrame: keep.toFrame ?? null,
+    })),
+    drawn: item.decisions.drawn.map((drawn) => ({ ...drawn, box: { ...drawn.box } })),
+  },
+});
 
 /** Two people: whoever asked may neither review the masks alone nor decide. */
 export function assertAnotherPerson(requestedBy: string, decidingUserId: string): void {

@@ -1,4 +1,5 @@
 /** Plans what must go. Pure: now is an argument, and the same input gives the same plan. */
+import { GatewayError } from '../errors.js';
 import { classRules, type CameraPolicy } from './camera.js';
 import { holdCovers, type Hold } from './hold.js';
 import { dayUs, hourUs, retentionRules } from './retention-rules/index.js';
@@ -6,6 +7,17 @@ import type { TimeRange } from './segment.js';
 
 export const defaultMarginUs = 12 * hourUs;
 export const minMarginUs = 2 * hourUs;
+
+/** How long the record of a deletion is kept: 5 years, to be confirmed by counsel. It proves, but it is data all the same. */
+export const deletionRecordUs = 5 * 365 * dayUs;
+
+/** Throws `config-invalid` unless the margin leaves time to notice and repair a deletion that fails. */
+export function assertMargin(marginUs: number): void {
+  if (Number.isSafeInteger(marginUs) && marginUs >= minMarginUs && marginUs <= 15 * dayUs) return;
+  throw new GatewayError('config-invalid', `A safety margin of ${marginUs / hourUs} hours is not allowed.`, {
+    remedy: `Set retention.marginHours to a number from ${minMarginUs / hourUs} to 360.`,
+  });
+}
 
 export interface Limit {
   readonly ruleId: string;
@@ -23,7 +35,7 @@ export function limitFor(policy: CameraPolicy, marginUs: number): Limit {
     }
   }
   // Unreachable while classLimit is registered; a limit of zero would delete at once, so refuse instead.
-  if (strictest === null) throw new Error('no retention rule speaks for this camera');
+  if (strictest === null) throw new GatewayError('internal', 'No retention rule speaks for this camera.');
   return strictest;
 }
 

@@ -17,7 +17,7 @@ export interface DeletionRow extends DeletionIntent {
   readonly id: number;
   readonly state: 'intended' | 'done' | 'refused';
   readonly doneUs: number | null;
-  readonly result: 'unlinked' | 'already-absent' | 'not-the-indexed-file' | null;
+  readonly result: 'unlinked' | 'already-absent' | 'not-the-indexed-file' | 'held' | null;
   readonly attempts: number;
   readonly lastError: string | null;
 }
@@ -40,6 +40,34 @@ export function insertIntent(db: Database, intent: DeletionIntent): number {
 /** Intents not yet done: begun now, or left by a crash or a failure. Oldest footage first. */
 export const openIntents = (db: Database): DeletionRow[] =>
   db.prepare(`SELECT ${columns} FROM deletion WHERE state = 'intended' ORDER BY start_us, id`).all() as DeletionRow[];
+
+/** Like openIntents, in pages by id, so that a disk that refuses everything for days does not fill the memory. */
+export const openIntentsAfter = (db: Database, afterId: number, limit: number): DeletionRow[] =>
+  db
+    .prepare(`SELECT ${columns} FROM deletion WHERE state = 'intended' AND id > ? ORDER BY id LIMIT ?`)
+    .all(afterId, limit) as DeletionRow[];
+
+/** True where an earlier deletion was refused for the very file that the index still names. */
+export const wasRefused = (db: Database, segment: { id: number; inode: string; sizeBytes: number }): boolean =>
+  db
+    .prepare(
+      `SELECT 1 FROM deletion WHERE segment_id = @id AND inode = @inode AND size_bytes = @sizeBytes
+         AND result = 'not-the-indexed-file' LIMIT 1`,
+    )
+    .get({ id: segment.id, inode: segment.inode, sizeBytes: segment.sizeBytes }) !== undefined;
+
+/** Cameras with a deletion that was tried and failed and is still to be done, with the oldest such footage. */
+export const failingCameras = (db: Database): { cameraId: string; segments: number; oldestUs: number }[] =>
+  db
+    .prepare(
+      `SELECT camera_id AS cameraId, count(*) AS segments, min(start_us) AS oldestUs FROM deletion
+       WHERE state = 'intended' AND attempts > 0 GROUP BY camera_id ORDER BY camera_id`,
+    )
+    .all() as { cameraId: string; segments: number; oldestUs: number }[];
+
+/** Records have a limit of their own. Gives how many went. */
+export const expireRecords = (db: Database, beforeUs: number): number =>
+  db.prepare(`DELETE FROM deletion WHERE state <> 'intended' AND done_us < ?`).run(beforeUs).changes;
 
 export function finishIntent(
   db: Database,

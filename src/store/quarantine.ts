@@ -40,3 +40,15 @@ export const listQuarantine = (db: Database, rootId?: string): QuarantineRow[] =
   rootId === undefined
     ? (db.prepare(`SELECT ${columns} FROM quarantine ORDER BY root_id, path`).all() as QuarantineRow[])
     : (db.prepare(`SELECT ${columns} FROM quarantine WHERE root_id = ? ORDER BY path`).all(rootId) as QuarantineRow[]);
+
+/**
+ * Files in quarantine, by root, whose content may be as old as footage may become: `bound_us` plus the camera's period (30 days
+ * where nobody knows whose it is) less the margin has passed. The gateway does not touch them, so a person has to.
+ */
+export const overdueQuarantine = (db: Database, nowUs: number, marginUs: number): { rootId: string; files: number }[] =>
+  db
+    .prepare(
+      `SELECT root_id AS rootId, count(*) AS files FROM quarantine LEFT JOIN camera ON camera.id = camera_id
+       WHERE bound_us + coalesce(retention_days, 30) * 86400000000 - ? <= ? GROUP BY root_id ORDER BY root_id`,
+    )
+    .all(marginUs, nowUs) as { rootId: string; files: number }[];

@@ -2,6 +2,7 @@
 import type { DisclosureGround, RequestScope, RequestState } from '../domain/disclosure.js';
 import type { RecipientKind } from '../domain/camera.js';
 import type { MaskDecisions } from '../domain/redaction-plan.js';
+import type { TimeQuality, TimeRange } from '../domain/segment.js';
 import { GatewayError } from '../errors.js';
 import type { Database } from './database.js';
 
@@ -166,6 +167,30 @@ export function updateRequest(db: Database, id: string, state: RequestState, cha
   db.prepare(`UPDATE disclosure_request SET ${sets.join(', ')} WHERE id = @id`).run({ ...change, id, state });
 }
 
+/**
+ * The lease of whoever works on a request for longer than a transaction: a heartbeat, no act, so it is not in the audit log.
+ * The value itself is the token: only who wrote it last can renew it or let go of it.
+ */
+export function claimLease(db: Database, id: string, nowUs: number, untilUs: number): boolean {
+  return (
+    db
+      .prepare(
+        `UPDATE disclosure_request SET worker_lease_us = @untilUs
+         WHERE id = @id AND (worker_lease_us IS NULL OR worker_lease_us <= @nowUs)`,
+      )
+      .run({ id, nowUs, untilUs }).changes > 0
+  );
+}
+
+/** False where the lease is somebody else's by now: the work must stop. With `null` it is let go of. */
+export function renewLease(db: Database, id: string, heldUs: number, untilUs: number | null): boolean {
+  return (
+    db
+      .prepare('UPDATE disclosure_request SET worker_lease_us = ? WHERE id = ? AND worker_lease_us = ?')
+      .run(untilUs, id, heldUs).changes > 0
+  );
+}
+
 export interface ItemSummary {
   readonly frames: number;
   readonly seconds: number;
@@ -175,6 +200,20 @@ export interface ItemSummary {
   readonly uncertainSpans: number;
   readonly detector: string;
   readonly damaged: boolean;
+  readonly detectorSha256: string;
+  readonly minScore: number;
+  /** Frames of the original that the masked copy shows, half-open. */
+  readonly firstFrame: number;
+  readonly endFrame: number;
+  readonly redactedSizeBytes: number;
+  /** What was done to the original to make the masked copy, for a reader of the manifest. */
+  readonly operations: readonly string[];
+  /** Stretches within the file of which it holds no frame. */
+  readonly breaks: readonly TimeRange[];
+  readonly timeSource: string;
+  readonly timeQuality: TimeQuality;
+  readonly timeDisagreementMs: number | null;
+  readonly truncated: boolean;
 }
 
 export interface RequestItem {

@@ -15,7 +15,7 @@ CREATE TABLE root (
 CREATE TABLE camera (
   id TEXT PRIMARY KEY,                       -- stable name, from the configuration or the layout
   label TEXT NOT NULL,                       -- what people call it
-  class TEXT NOT NULL CHECK (class IN ('crime-prevention', 'municipal', 'permit', 'live-only', 'other-purpose')),
+  class TEXT NOT NULL CHECK (class IN ('crime-prevention', 'municipal', 'permit', 'live-only', 'other-purpose')),  -- decides the longest storage, the grounds and the recipients
   retention_days INTEGER NOT NULL,           -- days of 24 h; see the CHECK below (I1)
   retention_reason TEXT,                     -- why this period; required for other-purpose
   purpose TEXT NOT NULL,                     -- why the camera exists
@@ -42,13 +42,13 @@ CREATE UNIQUE INDEX camera_by_mac ON camera (mac) WHERE mac IS NOT NULL;
 -- One recorded file.
 CREATE TABLE segment (
   id INTEGER PRIMARY KEY AUTOINCREMENT,      -- never reused, so that a deletion record names one file for ever
-  root_id TEXT NOT NULL REFERENCES root (id),
+  root_id TEXT NOT NULL REFERENCES root (id),  -- below which folder it lies
   path TEXT NOT NULL,                        -- relative to the root, as the VMS named it
-  camera_id TEXT NOT NULL REFERENCES camera (id),
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- whose footage it is
   start_us INTEGER NOT NULL,                 -- capture time of the oldest frame: every limit counts from here
   end_us INTEGER NOT NULL,                   -- start plus media duration
   time_source TEXT NOT NULL,                 -- which clock won: name-utc, name-local, container, ...
-  time_quality TEXT NOT NULL CHECK (time_quality IN ('agreed', 'single', 'disagreeing')),
+  time_quality TEXT NOT NULL CHECK (time_quality IN ('agreed', 'single', 'disagreeing')),  -- whether the clocks agree
   time_disagreement_ms INTEGER,              -- how far the other clocks are from the one that won
   size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),  -- when indexed; deletion refuses another size
   inode TEXT NOT NULL,                       -- when indexed, decimal; deletion refuses another inode
@@ -58,9 +58,9 @@ CREATE TABLE segment (
   width INTEGER NOT NULL,                    -- pixels
   height INTEGER NOT NULL,                   -- pixels
   frame_rate REAL,                           -- average frames per second, where known
-  has_audio INTEGER NOT NULL CHECK (has_audio IN (0, 1)),
+  has_audio INTEGER NOT NULL CHECK (has_audio IN (0, 1)),  -- 1: there is a sound track; whether it may be handed over is the camera's
   truncated INTEGER NOT NULL CHECK (truncated IN (0, 1)),  -- 1: cut short; what is playable is what is indexed
-  state TEXT NOT NULL CHECK (state IN ('indexed', 'deleting', 'missing')),
+  state TEXT NOT NULL CHECK (state IN ('indexed', 'deleting', 'missing')),  -- deleting: an intent is open (I5)
   first_seen_us INTEGER NOT NULL,            -- when indexed
   missing_since_us INTEGER,                  -- when it was found gone without us; null unless missing (I6)
   UNIQUE (root_id, path),
@@ -71,52 +71,52 @@ CREATE INDEX segment_by_time ON segment (camera_id, start_us, end_us);
 
 -- A file in a root that is not, or not yet, a segment. Never touched by the gateway.
 CREATE TABLE quarantine (
-  root_id TEXT NOT NULL REFERENCES root (id),
+  root_id TEXT NOT NULL REFERENCES root (id),  -- below which folder it lies
   path TEXT NOT NULL,                        -- relative to the root
   reason TEXT NOT NULL,                      -- closed set, see recordings/
   detail TEXT NOT NULL,                      -- for a person
   camera_id TEXT REFERENCES camera (id),     -- where the name tells
   bound_us INTEGER NOT NULL,                 -- the latest instant its content can be from: the name's, else when first seen
-  size_bytes INTEGER NOT NULL,
-  inode TEXT NOT NULL,
-  mtime_us INTEGER NOT NULL,
-  first_seen_us INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL,               -- when last looked at
+  inode TEXT NOT NULL,                       -- when last looked at, decimal
+  mtime_us INTEGER NOT NULL,                 -- when last looked at: tells a rescan that nothing changed
+  first_seen_us INTEGER NOT NULL,            -- when it was first met
   PRIMARY KEY (root_id, path)
 ) STRICT, WITHOUT ROWID;
 
 -- What the gateway made from segments: copies, plans, masked copies, packages. It goes with them (I7).
 CREATE TABLE derived_file (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,      -- never reused
   path TEXT NOT NULL UNIQUE,                 -- relative to the data folder
-  kind TEXT NOT NULL CHECK (kind IN ('original-copy', 'plan', 'masked-copy', 'package', 'archive')),
-  request_id TEXT NOT NULL REFERENCES disclosure_request (id),
-  created_us INTEGER NOT NULL
+  kind TEXT NOT NULL CHECK (kind IN ('original-copy', 'plan', 'masked-copy', 'package', 'archive')),  -- a package is a folder, everything else a file
+  request_id TEXT NOT NULL REFERENCES disclosure_request (id),  -- what it was made for; it ends with it at the latest
+  created_us INTEGER NOT NULL                -- when registered, before the file itself
 ) STRICT;
 CREATE INDEX derived_file_by_request ON derived_file (request_id);
 
 -- Which segments a derived file shows. No foreign key to segment: the row outlives it only until the file is removed too.
 CREATE TABLE derived_source (
-  derived_id INTEGER NOT NULL REFERENCES derived_file (id) ON DELETE CASCADE,
-  segment_id INTEGER NOT NULL,
+  derived_id INTEGER NOT NULL REFERENCES derived_file (id) ON DELETE CASCADE,  -- what shows it
+  segment_id INTEGER NOT NULL,               -- what is shown
   PRIMARY KEY (derived_id, segment_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX derived_source_by_segment ON derived_source (segment_id);
 
 -- A deletion, first as an intent and then as its own proof. Holds no path, picture or name (I4).
 CREATE TABLE deletion (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,      -- never reused: the audit log names it
   segment_id INTEGER NOT NULL,               -- id the segment had; the row itself is gone once this is done
   camera_id TEXT NOT NULL,                   -- whose footage it was
-  start_us INTEGER NOT NULL,
-  end_us INTEGER NOT NULL,
-  size_bytes INTEGER NOT NULL,
-  inode TEXT NOT NULL,
+  start_us INTEGER NOT NULL,                 -- as the segment had it
+  end_us INTEGER NOT NULL,                   -- as the segment had it
+  size_bytes INTEGER NOT NULL,               -- as the segment had it
+  inode TEXT NOT NULL,                       -- as the segment had it, decimal
   rule_id TEXT NOT NULL,                     -- which rule said so, with its version
   due_us INTEGER NOT NULL,                   -- when it fell due
   intended_us INTEGER NOT NULL,              -- when the intent was committed
-  state TEXT NOT NULL CHECK (state IN ('intended', 'done', 'refused')),
+  state TEXT NOT NULL CHECK (state IN ('intended', 'done', 'refused')),  -- see SCHEMA.md, Delete
   done_us INTEGER,                           -- when the file was known to be gone and its folder synced; null until then
-  result TEXT CHECK (result IN ('unlinked', 'already-absent', 'not-the-indexed-file')),
+  result TEXT CHECK (result IN ('unlinked', 'already-absent', 'not-the-indexed-file', 'held')),  -- see SCHEMA.md, Delete
   attempts INTEGER NOT NULL DEFAULT 0,       -- failed tries so far
   last_error TEXT,                           -- code of the last failure, null once done
   CHECK ((state = 'intended') = (done_us IS NULL)),
@@ -127,90 +127,90 @@ CREATE INDEX deletion_by_camera ON deletion (camera_id, start_us);
 
 -- Longer storage on a typed ground.
 CREATE TABLE hold (
-  id TEXT PRIMARY KEY,
-  ground TEXT NOT NULL CHECK (ground IN
+  id TEXT PRIMARY KEY,                       -- random
+  ground TEXT NOT NULL CHECK (ground IN      -- typed; free text alone is refused
     ('disclosure-request', 'reported-offence', 'dispute', 'access-request', 'complaint', 'legal-duty')),
   reference TEXT NOT NULL CHECK (length(trim(reference)) > 0),  -- journal or case number, or the provision
-  reason TEXT NOT NULL,
+  reason TEXT NOT NULL,                      -- for a person
   request_id TEXT REFERENCES disclosure_request (id),  -- set exactly for ground disclosure-request
-  start_us INTEGER NOT NULL,
-  end_us INTEGER NOT NULL,
+  start_us INTEGER NOT NULL,                 -- oldest instant it keeps
+  end_us INTEGER NOT NULL,                   -- first instant it does not keep any more
   placed_by TEXT NOT NULL,                   -- actor
-  placed_us INTEGER NOT NULL,
+  placed_us INTEGER NOT NULL,                -- when placed
   review_us INTEGER NOT NULL,                -- ends here unless prolonged: at most 90 days after it was placed
-  lifted_us INTEGER,
-  lifted_by TEXT,
+  lifted_us INTEGER,                         -- when lifted, null while in force
+  lifted_by TEXT,                            -- actor who lifted it
   CHECK (end_us > start_us),
   CHECK (review_us > placed_us AND review_us <= placed_us + 7776000000000),
   CHECK ((ground = 'disclosure-request') = (request_id IS NOT NULL)),
   CHECK ((lifted_us IS NULL) = (lifted_by IS NULL))
 ) STRICT;
 CREATE TABLE hold_camera (
-  hold_id TEXT NOT NULL REFERENCES hold (id) ON DELETE CASCADE,
-  camera_id TEXT NOT NULL REFERENCES camera (id),
+  hold_id TEXT NOT NULL REFERENCES hold (id) ON DELETE CASCADE,  -- the hold
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- a camera whose footage it keeps
   PRIMARY KEY (hold_id, camera_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX hold_camera_by_camera ON hold_camera (camera_id);
 
 -- One disclosure. Free text lives here, never in the audit log.
 CREATE TABLE disclosure_request (
-  id TEXT PRIMARY KEY,
-  state TEXT NOT NULL CHECK (state IN ('requested', 'preparing', 'prepared', 'preparation-failed', 'reviewed',
+  id TEXT PRIMARY KEY,                       -- random
+  state TEXT NOT NULL CHECK (state IN ('requested', 'preparing', 'prepared', 'preparation-failed', 'reviewed',  -- which may follow which: domain/disclosure.ts
     'approved', 'refused', 'packaged', 'closed')),
-  ground TEXT NOT NULL CHECK (ground IN ('police', 'consent', 'law')),
-  legal_basis TEXT,
-  recipient_kind TEXT NOT NULL CHECK (recipient_kind IN ('police', 'authority', 'person')),
-  recipient_name TEXT NOT NULL,
-  recipient_contact TEXT NOT NULL,
-  journal_number TEXT NOT NULL,
-  purpose TEXT NOT NULL,
-  start_us INTEGER NOT NULL,
-  end_us INTEGER NOT NULL,
-  requested_by TEXT NOT NULL REFERENCES user (id),
-  requested_us INTEGER NOT NULL,
+  ground TEXT NOT NULL CHECK (ground IN ('police', 'consent', 'law')),  -- CCTV Act par. 4 c(1): there is no fourth
+  legal_basis TEXT,                          -- provision or consent; null for the police
+  recipient_kind TEXT NOT NULL CHECK (recipient_kind IN ('police', 'authority', 'person')),  -- must fit the ground and the class of each camera
+  recipient_name TEXT NOT NULL,              -- station, authority or person
+  recipient_contact TEXT NOT NULL,           -- how they were reached, checked by the requester
+  journal_number TEXT NOT NULL,              -- the recipient's case number
+  purpose TEXT NOT NULL,                     -- why the footage is asked for
+  start_us INTEGER NOT NULL,                 -- oldest instant asked for
+  end_us INTEGER NOT NULL,                   -- first instant not asked for any more
+  requested_by TEXT NOT NULL REFERENCES user (id),  -- may neither review nor decide (I11)
+  requested_us INTEGER NOT NULL,             -- when asked
   failure TEXT,                              -- why preparing failed, for a person
   worker_lease_us INTEGER,                   -- until when a running preparation is believed alive
-  reviewed_by TEXT REFERENCES user (id),
-  reviewed_us INTEGER,
+  reviewed_by TEXT REFERENCES user (id),     -- who looked at the masks
+  reviewed_us INTEGER,                       -- when
   review_hash TEXT,                          -- hash of what was looked at
-  decided_by TEXT REFERENCES user (id),
-  decided_us INTEGER,
-  decision_reason TEXT,
+  decided_by TEXT REFERENCES user (id),      -- who approved or refused
+  decided_us INTEGER,                        -- when
+  decision_reason TEXT,                      -- the concrete assessment
   audio_reason TEXT,                         -- why sound goes along
   redacted_only_reason TEXT,                 -- why the originals stay behind
   approval_hash TEXT,                        -- scopeHash of what was approved; void as soon as it differs
   package_expires_us INTEGER,                -- when the gateway's copy goes
-  closed_us INTEGER,
+  closed_us INTEGER,                         -- when its files went and its hold ended
   CHECK (end_us > start_us),
   CHECK (decided_by IS NULL OR decided_by <> requested_by),
   CHECK (reviewed_by IS NULL OR reviewed_by <> requested_by),
   CHECK ((state IN ('approved', 'packaged')) <= (approval_hash IS NOT NULL AND reviewed_by IS NOT NULL))
 ) STRICT;
 CREATE TABLE request_camera (
-  request_id TEXT NOT NULL REFERENCES disclosure_request (id) ON DELETE CASCADE,
-  camera_id TEXT NOT NULL REFERENCES camera (id),
+  request_id TEXT NOT NULL REFERENCES disclosure_request (id) ON DELETE CASCADE,  -- the request
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- a camera it asks for
   PRIMARY KEY (request_id, camera_id)
 ) STRICT, WITHOUT ROWID;
 
 -- One original of a request, with what was prepared from it.
 CREATE TABLE request_item (
-  request_id TEXT NOT NULL REFERENCES disclosure_request (id) ON DELETE CASCADE,
+  request_id TEXT NOT NULL REFERENCES disclosure_request (id) ON DELETE CASCADE,  -- the request
   position INTEGER NOT NULL,                 -- order by camera and start, from 0
   segment_id INTEGER NOT NULL,               -- the segment it was copied from
-  camera_id TEXT NOT NULL REFERENCES camera (id),
-  start_us INTEGER NOT NULL,
-  end_us INTEGER NOT NULL,
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- as the segment had it
+  start_us INTEGER NOT NULL,                 -- as the segment had it
+  end_us INTEGER NOT NULL,                   -- as the segment had it
   source_name TEXT NOT NULL,                 -- file name the VMS gave it
-  size_bytes INTEGER NOT NULL,
-  container TEXT NOT NULL,
-  codec TEXT NOT NULL,
-  has_audio INTEGER NOT NULL CHECK (has_audio IN (0, 1)),
+  size_bytes INTEGER NOT NULL,               -- of the original
+  container TEXT NOT NULL,                   -- of the original
+  codec TEXT NOT NULL,                       -- of the original's video track
+  has_audio INTEGER NOT NULL CHECK (has_audio IN (0, 1)),  -- 1: the original has sound
   sha256 TEXT NOT NULL,                      -- of the original, read back from the copy
   original_path TEXT NOT NULL,               -- copy, relative to the data folder
   plan_path TEXT NOT NULL,                   -- tracks and timeline, relative to the data folder
-  plan_sha256 TEXT NOT NULL,
+  plan_sha256 TEXT NOT NULL,                 -- of the plan file
   redacted_path TEXT NOT NULL,               -- masked copy, relative to the data folder
-  redacted_sha256 TEXT NOT NULL,
+  redacted_sha256 TEXT NOT NULL,             -- of the masked copy
   decisions TEXT NOT NULL,                   -- JSON of MaskDecisions
   summary TEXT NOT NULL,                     -- JSON: frames, tracks, uncertain spans, detector
   PRIMARY KEY (request_id, position)
@@ -218,28 +218,28 @@ CREATE TABLE request_item (
 
 CREATE TABLE user (
   id TEXT PRIMARY KEY,                       -- pseudonym: this stands in the audit log
-  name TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL UNIQUE,                 -- what they log in with; never in the audit log
   roles TEXT NOT NULL,                       -- JSON array of roles
   password_hash TEXT NOT NULL,               -- argon2id
-  created_us INTEGER NOT NULL,
-  disabled_us INTEGER
+  created_us INTEGER NOT NULL,               -- when added
+  disabled_us INTEGER                        -- since when they may do nothing any more
 ) STRICT;
 
 CREATE TABLE session (
   id_hash TEXT PRIMARY KEY,                  -- SHA-256 of the session id: a stolen database opens no session
   user_id TEXT REFERENCES user (id),         -- null before login
   data TEXT NOT NULL,                        -- JSON of the session
-  expires_us INTEGER NOT NULL
+  expires_us INTEGER NOT NULL                -- when it ends by itself
 ) STRICT;
 
 -- Something a person has to do. One open task per kind and subject.
 CREATE TABLE task (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  kind TEXT NOT NULL,
-  subject TEXT NOT NULL,
-  detail TEXT NOT NULL,
-  created_us INTEGER NOT NULL,
-  done_us INTEGER
+  id INTEGER PRIMARY KEY AUTOINCREMENT,      -- never reused
+  kind TEXT NOT NULL,                        -- what sort of thing, e.g. deletion-failing
+  subject TEXT NOT NULL,                     -- what it is about, as kind:id
+  detail TEXT NOT NULL,                      -- what to do, for a person
+  created_us INTEGER NOT NULL,               -- when opened
+  done_us INTEGER                            -- when done, null while open
 ) STRICT;
 CREATE UNIQUE INDEX task_open ON task (kind, subject) WHERE done_us IS NULL;
 
@@ -251,6 +251,10 @@ CREATE TABLE audit_event (
   subject TEXT NOT NULL                      -- copy of the entry's subject, to find the events of one thing
 ) STRICT;
 CREATE INDEX audit_event_by_subject ON audit_event (subject);
+-- Also against REPLACE, which deletes without asking the trigger on DELETE.
+CREATE TRIGGER audit_event_append BEFORE INSERT ON audit_event
+  WHEN NEW.seq <> (SELECT coalesce(max(seq), -1) + 1 FROM audit_event)
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event
@@ -260,8 +264,12 @@ CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event
 CREATE TABLE audit_checkpoint (
   size INTEGER PRIMARY KEY,                  -- entries covered
   note TEXT NOT NULL,                        -- C2SP checkpoint with signature
-  at_us INTEGER NOT NULL
+  at_us INTEGER NOT NULL                     -- wall clock when signed: the highest one is what the clock is held against
 ) STRICT;
+CREATE INDEX audit_checkpoint_by_time ON audit_checkpoint (at_us, size);
+CREATE TRIGGER audit_checkpoint_append BEFORE INSERT ON audit_checkpoint
+  WHEN NEW.size <= (SELECT coalesce(max(size), -1) FROM audit_checkpoint)
+  BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
 CREATE TRIGGER audit_checkpoint_no_update BEFORE UPDATE ON audit_checkpoint
   BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
 CREATE TRIGGER audit_checkpoint_no_delete BEFORE DELETE ON audit_checkpoint
@@ -269,13 +277,16 @@ CREATE TRIGGER audit_checkpoint_no_delete BEFORE DELETE ON audit_checkpoint
 
 -- Right edge of the Merkle tree, so that appending needs no reading.
 CREATE TABLE audit_frontier (
-  only INTEGER PRIMARY KEY CHECK (only = 1),
-  size INTEGER NOT NULL,
-  peaks BLOB NOT NULL
+  only INTEGER PRIMARY KEY CHECK (only = 1),  -- one row
+  size INTEGER NOT NULL,                     -- entries covered
+  peaks BLOB NOT NULL                        -- roots of the perfect subtrees, largest first, 32 bytes each
 ) STRICT;
 
 -- What retention remembers between sweeps, one row.
 CREATE TABLE sweep_state (
-  only INTEGER PRIMARY KEY CHECK (only = 1),
-  last_sweep_us INTEGER                      -- wall clock of the last sweep: an earlier clock is not believed
+  only INTEGER PRIMARY KEY CHECK (only = 1),  -- one row
+  last_sweep_us INTEGER,                     -- wall clock of the last sweep: an earlier clock is not believed
+  boot_id TEXT,                              -- which run of the machine that was in, where the system tells
+  uptime_us INTEGER,                         -- time since that boot at the last sweep: tells a clock that was set forward
+  accepted_size INTEGER                      -- log entries from before a person vouched for the clock: they prove nothing
 ) STRICT;

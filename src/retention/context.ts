@@ -1,0 +1,105 @@
+/** What retention is given, and what it gives back. */
+import type { Actor } from '../domain/audit-event.js';
+import type { Log } from '../platform/log.js';
+import type { unlinkManyBeneath } from '../platform/native.js';
+import type { Uptime } from '../platform/uptime.js';
+import type { Store } from '../store/audit-log.js';
+
+export interface RetentionContext {
+  readonly store: Store;
+  readonly log: Log;
+  readonly dataDir: string;
+  /** How long before the legal limit footage goes. */
+  readonly marginUs: number;
+  /** Where a root lies now; null where it is not configured any more: then it is looked for where it last was. */
+  readonly rootPath: (rootId: string) => string | null;
+  /** A witness beside the wall clock. Left out, a clock that was set forward cannot be told from time that passed. */
+  readonly uptime?: () => Uptime | null;
+  /** Removes files; the native one unless a test makes it fail. */
+  readonly unlink?: typeof unlinkManyBeneath;
+}
+
+/** Points of a deletion at which a test kills the process; each names what has just happened. */
+export type DeletionStep =
+  | 'sweep-begun'
+  | 'intent-written'
+  | 'intent-committed'
+  | 'derived-unlinked'
+  | 'derived-synced'
+  | 'derived-written'
+  | 'derived-forgotten'
+  | 'files-unlinked'
+  | 'end-written'
+  | 'end-committed'
+  | 'sweep-committed'
+  | 'wal-truncated';
+
+export interface RetentionRun {
+  /** Looked at between batches: nothing half-done is left. */
+  readonly signal?: AbortSignal;
+  readonly actor?: Actor;
+  readonly onStep?: (step: DeletionStep) => void;
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+  /** Segments in one batch: one audit event for each phase of it. */
+  readonly batchSize?: number;
+}
+
+/** A segment that is due, as it is listed for a person. The audit log and the records hold no path. */
+export interface DueSegment {
+  readonly segmentId: number;
+  readonly rootId: string;
+  readonly path: string;
+  readonly cameraId: string;
+  readonly startUs: number;
+  readonly endUs: number;
+  readonly sizeBytes: number;
+  readonly dueUs: number;
+  readonly ruleId: string;
+  /** The legal limit itself has passed. */
+  readonly late: boolean;
+}
+
+/** What a sweep at `atUs` would do. */
+export interface RetentionPlan {
+  readonly atUs: number;
+  /** Segments that are due and not held, those with an unfinished deletion among them. */
+  readonly due: number;
+  readonly dueBytes: number;
+  /** Segments that would be due without a hold. */
+  readonly held: number;
+  /** Those of `due` whose legal limit has passed. */
+  readonly late: number;
+  /** Why nothing is done now, or null. */
+  readonly refused: string | null;
+  /** Roots in which nothing is done now. */
+  readonly problems: readonly RootProblem[];
+  /** For each camera: footage whose oldest frame is from this instant or before is due. */
+  readonly cutoffs: readonly { readonly cameraId: string; readonly ruleId: string; readonly cutoffUs: number }[];
+  /** The first of the due segments, at most `maxListed`. */
+  readonly segments: readonly DueSegment[];
+  /** How many more there are. */
+  readonly notListed: number;
+}
+
+export interface RootProblem {
+  readonly rootId: string;
+  readonly detail: string;
+}
+
+export interface RetentionResult extends RetentionPlan {
+  /** Files that this run removed. */
+  readonly deleted: number;
+  /** Files that were not there any more when their turn came. */
+  readonly absent: number;
+  /** What could not be deleted; every one of them is tried again by the next sweep. */
+  readonly failed: readonly { readonly path: string; readonly reason: string }[];
+  /** Deletions that an earlier run had begun and this one finished; they are counted in `deleted` and `absent` too. */
+  readonly recovered: number;
+  /** Copies, plans and packages that went with the segments they show. */
+  readonly derivedRemoved: number;
+  /** Stopped by its signal before everything was done. */
+  readonly interrupted: boolean;
+}
+
+export const maxListed = 1000;
+export const defaultBatchSize = 100;

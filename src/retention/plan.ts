@@ -1,0 +1,118 @@
+/** What is due: the pure rules give each camera's cutoff, SQL the candidates, and the rules again the fate of each one. */
+import type { CameraPolicy } from '../domain/camera.js';
+import type { Hold } from '../domain/hold.js';
+import { assertMargin, fateOf, legalLimitUs, limitFor, type SegmentFate } from '../domain/retention.js';
+import type { Segment } from '../domain/segment.js';
+import { listCameras } from '../store/cameras.js';
+import { openIntentsAfter } from '../store/deletions.js';
+import { activeHolds } from '../store/holds.js';
+import { findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
+import { maxListed, type DueSegment, type RetentionContext, type RetentionPlan, type RootProblem } from './context.js';
+import { lookAtRoot, refusalReason } from './trust.js';
+
+const pageSize = 500;
+
+/** What is the same for every segment of a plan. */
+export interface Situation {
+  readonly nowUs: number;
+  readonly marginUs: number;
+  readonly holds: readonly Hold[];
+}
+
+export const situationAt = ({ store, marginUs }: RetentionContext, nowUs: number): Situation => ({
+  nowUs,
+  marginUs,
+  holds: activeHolds(store.db, nowUs),
+});
+
+export const fateIn = (situation: Situation, segment: Segment, policy: CameraPolicy): SegmentFate =>
+  fateOf(segment, policy, situation.holds, situation.nowUs, situation.marginUs);
+
+export const cutoffOf = (
+  policy: CameraPolicy,
+  nowUs: number,
+  marginUs: number,
+): { ruleId: string; cutoffUs: number } => {
+  const { ruleId, maxAgeUs } = limitFor(policy, marginUs);
+  return { ruleId, cutoffUs: nowUs - maxAgeUs };
+};
+
+/**
+ * Plans a sweep at `nowUs`, which may be any instant; the clock and the roots are judged as they are now. Changes nothing, and
+ * holds a page of the index in memory, not all of it. Throws `config-invalid` for a margin that is none.
+ *
+ * The register is what counts: a camera that was taken out of the configuration is in it and is purged like any other.
+ */
+export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPlan {
+  assertMargin(ctx.marginUs);
+  const { db, clock } = ctx.store;
+  const situation = situationAt(ctx, nowUs);
+  const total = { due: 0, dueBytes: 0, held: 0, late: 0 };
+  const segments: DueSegment[] = [];
+  const dueByRoot = new Map<string, number>();
+  const cutoffs: { cameraId: string; ruleId: string; cutoffUs: number }[] = [];
+  const add = (segment: Segment, dueUs: number, ruleId: string, late: boolean): void => {
+    total.due += 1;
+    total.dueBytes += segment.sizeBytes;
+    if (late) total.late += 1;
+    dueByRoot.set(segment.rootId, (dueByRoot.get(segment.rootId) ?? 0) + 1);
+    if (segments.length < maxListed) {
+      const { id: segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes } = segment;
+      segments.push({ segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes, dueUs, ruleId, late });
+    }
+  };
+
+  const policies = new Map<string, CameraPolicy>();
+  for (const camera of listCameras(db)) {
+    policies.set(camera.cameraId, camera);
+    const cutoff = cutoffOf(camera, nowUs, ctx.marginUs);
+    cutoffs.push({ cameraId: camera.cameraId, ...cutoff });
+    let after: SegmentCursor | null = null;
+    for (;;) {
+      const page: Segment[] = segmentsDue(db, camera.cameraId, cutoff.cutoffUs, after, pageSize);
+      for (const segment of page) {
+        // Its row ends by the same rule, but there is no footage to count.
+        if (segment.state === 'missing') continue;
+        const fate = fateIn(situation, segment, camera);
+        if (fate.verdict === 'held') total.held += 1;
+        if (fate.verdict === 'delete') add(segment, fate.dueUs, fate.ruleId, fate.late);
+      }
+      if (page.length < pageSize) break;
+      after = page.at(-1) ?? null;
+    }
+  }
+  // Begun and not finished: still on disk, and due whatever the plan is for.
+  let afterId = 0;
+  for (;;) {
+    const page = openIntentsAfter(db, afterId, pageSize);
+    for (const intent of page) {
+      const segment = findById(db, intent.segmentId);
+      const policy = policies.get(intent.cameraId);
+      if (segment === null || policy === undefined) continue;
+      add(segment, intent.dueUs, intent.ruleId, nowUs >= legalLimitUs(policy, intent.startUs));
+    }
+    if (page.length < pageSize) break;
+    afterId = page.at(-1)?.id ?? afterId;
+  }
+
+  const problems: RootProblem[] = [];
+  let within = 0;
+  for (const [rootId, due] of [...dueByRoot].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const { problem } = lookAtRoot(db, rootId, ctx.rootPath(rootId));
+    if (problem === null) continue;
+    within += due;
+    problems.push({ rootId, detail: problem });
+  }
+  const refused =
+    refusalReason(ctx, clock.nowUs()) ??
+    (total.due > 0 && within === total.due ? problems.map(({ detail }) => detail).join('; ') : null);
+  return {
+    atUs: nowUs,
+    ...total,
+    refused,
+    problems,
+    cutoffs,
+    segments,
+    notListed: total.due - segments.length,
+  };
+}
