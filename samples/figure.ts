@@ -93,6 +93,7 @@ function tube(
     at: (x, y, out) => {
       const along = (x - a.x) * ux + (y - a.y) * uy;
       const across = (y - a.y) * ux - (x - a.x) * uy;
+      if (Math.abs(across) > ends + 0.5) return 0;
       const t = Math.min(1, Math.max(0, along / length));
       const half = t <= 0 ? startPx : t >= 1 ? endPx : interpolate(halfPx, t);
       const beyond = (along - t * length) * (hem && along < 0 ? 5 : 1);
@@ -220,10 +221,10 @@ export function drawFigure(
   const add = (shape: Shape, depthM: number): void => {
     parts.push({ shape, depthM });
   };
-  const bone = (from: Point, to: Point, halvesM: readonly number[], paint: Paint): void => {
+  const bone = (from: Point, to: Point, halvesM: readonly number[], paint: Paint, backM = 0): void => {
     const [a, b] = [seen(from), seen(to)];
     const knots = halvesM.map((m, i) => [i / (halvesM.length - 1), m * look.build * a.pxPerM] as const);
-    add(tube(a, b, knots, paint, light), (a.depthM + b.depthM) / 2);
+    add(tube(a, b, knots, paint, light), (a.depthM + b.depthM) / 2 + backM);
   };
   const cloth =
     (colour: Colour, seed: number, folds = 4): Paint =>
@@ -234,7 +235,8 @@ export function drawFigure(
   legs.forEach(({ hip, knee, ankle, heel, toe }, i) => {
     bone(heel, toe, [0.045, 0.048, 0.038], (t) => shade(look.shoes, 0.9 + 0.25 * t));
     bone(knee, ankle, [0.066, 0.062, 0.05], cloth(look.trousers, 20 + i));
-    bone(hip, knee, [0.09, 0.083, 0.066], cloth(look.trousers, 30 + i));
+    // A coat hangs over both thighs.
+    bone(hip, knee, [0.09, 0.083, 0.066], cloth(look.trousers, 30 + i), look.coatM);
   });
   arms.forEach(({ shoulder, elbow, wrist, hand }, i) => {
     bone(wrist, hand, [0.033, 0.04, 0.03], skin);

@@ -1,19 +1,10 @@
-import { makeRandom, mix, noise, roughness, shade, type Colour } from './canvas.js';
-import type { Light, Look, Stance } from './figure.js';
+import { mix, noise, roughness, shade, type Colour } from './canvas.js';
+import type { Light } from './figure.js';
 import type { Block, Point, Texture, View } from './view.js';
+import { standing, walking, type Walk } from './walks.js';
 
 export const placeNames = ['lobby', 'yard', 'parking'] as const;
 export type PlaceName = (typeof placeNames)[number];
-
-/** A way over the ground. One point: somebody stands there. Otherwise the figure is there only while it walks. */
-export interface Walk {
-  readonly points: readonly (readonly [x: number, z: number])[];
-  readonly metresPerS: number;
-  /** When the walk begins, in seconds into the clip. */
-  readonly startS: number;
-  /** Only for somebody who stands: where to he looks. */
-  readonly headingRad?: number;
-}
 
 /** What one camera sees. `toSun` is how a shadow falls on the ground, in metres per metre of height. */
 export interface Place {
@@ -94,35 +85,10 @@ function lobby(width: number, height: number): Place {
     shadow: { dx: 0.12, dz: 0.1, dark: 0.5 },
     crowd: 1,
     walks: [
-      {
-        points: [
-          [0.5, 11.8],
-          [0.2, 8],
-          [-1.4, 5.4],
-          [-4.8, 4.9],
-        ],
-        metresPerS: 1.15,
-        startS: 0.5,
-      },
-      {
-        points: [
-          [-5.4, 6.6],
-          [0, 6.2],
-          [5.6, 6.8],
-        ],
-        metresPerS: 1.3,
-        startS: 9,
-      },
-      {
-        points: [
-          [5.4, 5.6],
-          [1.6, 6.4],
-          [0.6, 11.7],
-        ],
-        metresPerS: 1.1,
-        startS: 4,
-      },
-      { points: [[3.3, 7.9]], metresPerS: 0, startS: 0, headingRad: 0.35 },
+      walking(1.15, 0.5, 0.5, 11.8, 0.2, 8, -1.4, 5.4, -4.8, 4.9),
+      walking(1.3, 9, -5.4, 6.6, 0, 6.2, 5.6, 6.8),
+      walking(1.1, 4, 5.4, 5.6, 1.6, 6.4, 0.6, 11.7),
+      standing(3.3, 7.9, 0.35),
     ],
   };
 }
@@ -164,60 +130,13 @@ function yard(width: number, height: number): Place {
     shadow: { dx: -0.75, dz: 0.35, dark: 0.55 },
     crowd: 2,
     walks: [
-      {
-        points: [
-          [-7.5, 8.4],
-          [6.8, 8.9],
-        ],
-        metresPerS: 1.35,
-        startS: 0,
-      },
-      {
-        points: [
-          [7.4, 9.8],
-          [-7.6, 9.2],
-        ],
-        metresPerS: 1.2,
-        startS: 1.5,
-      },
-      {
-        points: [
-          [0.6, 17],
-          [0.2, 11.5],
-          [1.8, 6.2],
-          [2.2, 4],
-        ],
-        metresPerS: 1.1,
-        startS: 3,
-      },
-      {
-        points: [
-          [-8.6, 12],
-          [8.6, 11.2],
-        ],
-        metresPerS: 1.25,
-        startS: 5.5,
-      },
-      {
-        points: [
-          [8, 13.6],
-          [0, 12.9],
-          [-8.8, 13.4],
-        ],
-        metresPerS: 1.3,
-        startS: 2,
-      },
-      {
-        points: [
-          [6, 7.6],
-          [-0.6, 10.8],
-          [-2.4, 12.6],
-          [-5.4, 17],
-        ],
-        metresPerS: 1.15,
-        startS: 8,
-      },
-      { points: [[3.3, 11.8]], metresPerS: 0, startS: 0, headingRad: 2.6 },
+      walking(1.35, 0, -7.5, 8.4, 6.8, 8.9),
+      walking(1.2, 1.5, 7.4, 9.8, -7.6, 9.2),
+      walking(1.1, 3, 0.6, 17, 0.2, 11.5, 1.8, 6.2, 2.2, 4),
+      walking(1.25, 5.5, -8.6, 12, 8.6, 11.2),
+      walking(1.3, 2, 8, 13.6, 0, 12.9, -8.8, 13.4),
+      walking(1.15, 8, 6, 7.6, -0.6, 10.8, -2.4, 12.6, -5.4, 17),
+      standing(3.3, 11.8, 2.6),
     ],
   };
 }
@@ -278,129 +197,14 @@ function parking(width: number, height: number): Place {
     shadow: { dx: 0.8, dz: 0.3, dark: 0.55 },
     crowd: 3,
     walks: [
-      {
-        points: [
-          [-4.9, 6.5],
-          [0.5, 6.2],
-          [5.2, 7.1],
-        ],
-        metresPerS: 1.2,
-        startS: 1,
-      },
-      {
-        points: [
-          [7.6, 11.6],
-          [-8, 11.2],
-        ],
-        metresPerS: 1.3,
-        startS: 6,
-      },
-      {
-        points: [
-          [-1.2, 14.4],
-          [-0.75, 11.6],
-          [-0.85, 6.4],
-          [-2.6, 3.8],
-        ],
-        metresPerS: 1.1,
-        startS: 8,
-      },
+      walking(1.2, 1, -4.9, 6.5, 0.5, 6.2, 5.2, 7.1),
+      walking(1.3, 6, 7.6, 11.6, -8, 11.2),
+      walking(1.1, 8, -1.2, 14.4, -0.75, 11.6, -0.85, 6.4, -2.6, 3.8),
+      walking(1.15, 14, 6.6, 13.5, 5, 9, 4, 5.6, 1.6, 3.4),
     ],
   };
 }
 
 export function placeOf(name: PlaceName, width: number, height: number): Place {
   return { lobby, yard, parking }[name](width, height);
-}
-
-/** Where a walker is at a moment of the clip, or undefined when he is not there. */
-export function stanceAt(walk: Walk, second: number): Stance | undefined {
-  const [first] = walk.points;
-  if (first === undefined) return undefined;
-  if (walk.points.length === 1) {
-    const sway = 0.04 * Math.sin(0.9 * second);
-    return {
-      at: [first[0], 0, first[1]],
-      headingRad: (walk.headingRad ?? 0) + sway,
-      strideRad: 0.4 + sway,
-      swing: 0.12,
-    };
-  }
-  const metres = (second - walk.startS) * walk.metresPerS;
-  const at = pointAlong(walk, metres);
-  if (at === undefined) return undefined;
-  const [from, to] = [pointAlong(walk, metres - 0.35) ?? at, pointAlong(walk, metres + 0.35) ?? at];
-  // A double step is about 1.45 m long.
-  const strideRad = (metres / 1.45) * 2 * Math.PI;
-  return { at: [at[0], 0, at[1]], headingRad: Math.atan2(to[0] - from[0], to[1] - from[1]), strideRad, swing: 1 };
-}
-
-function pointAlong(walk: Walk, metres: number): readonly [number, number] | undefined {
-  if (metres < 0) return undefined;
-  let left = metres;
-  for (const [i, to] of walk.points.entries()) {
-    const from = walk.points[i - 1];
-    if (from === undefined) continue;
-    const length = Math.hypot(to[0] - from[0], to[1] - from[1]);
-    if (left <= length)
-      return [from[0] + ((to[0] - from[0]) * left) / length, from[1] + ((to[1] - from[1]) * left) / length];
-    left -= length;
-  }
-  return undefined;
-}
-
-/** Somebody who never existed, from a seed. */
-export function makeLook(seed: number): Look {
-  const random = makeRandom(seed);
-  const pick = <T>(from: readonly [T, ...T[]]): T => from[Math.floor(random() * from.length)] ?? from[0];
-  const coat = random() < 0.3;
-  return {
-    tallM: 1.62 + 0.26 * random(),
-    build: 0.93 + 0.18 * random(),
-    skin: pick([
-      [226, 184, 156],
-      [205, 160, 128],
-      [168, 120, 90],
-      [122, 84, 62],
-      [236, 200, 178],
-    ]),
-    hair: pick([
-      [44, 32, 24],
-      [96, 66, 40],
-      [24, 22, 22],
-      [150, 118, 74],
-      [128, 126, 122],
-    ]),
-    top: pick([
-      [150, 44, 46],
-      [52, 72, 120],
-      [60, 62, 68],
-      [210, 206, 196],
-      [72, 104, 74],
-      [196, 150, 60],
-      [34, 36, 44],
-    ]),
-    trousers: pick([
-      [44, 54, 82],
-      [48, 46, 46],
-      [92, 84, 70],
-      [70, 84, 112],
-      [30, 30, 34],
-    ]),
-    shoes: pick([
-      [30, 28, 28],
-      [190, 188, 184],
-      [84, 56, 38],
-    ]),
-    sleeves: coat || random() < 0.6 ? 'long' : 'short',
-    coatM: coat ? 0.3 : 0,
-    backpack:
-      !coat && random() < 0.3
-        ? pick([
-            [40, 44, 48],
-            [120, 60, 40],
-            [48, 80, 96],
-          ])
-        : undefined,
-  };
 }

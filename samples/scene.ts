@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
+import ffmpegInstaller from '@ffmpeg-installer/ffmpeg';
 import { copyCanvas, makeCanvas, makeRandom, type Box, type Canvas } from './canvas.js';
 import { drawFigure, type Outline } from './figure.js';
-import { makeLook, placeOf, stanceAt, type Place, type PlaceName } from './places.js';
+import { placeOf, type Place, type PlaceName } from './places.js';
 import { drawShadow, drawStill, project } from './view.js';
+import { makeLook, stanceAt } from './walks.js';
 
 export interface SceneOptions {
   readonly place: PlaceName;
@@ -94,9 +95,13 @@ function drawPeople(canvas: Canvas, place: Place, second: number, seed: number):
   });
 }
 
-/** The grain of a sensor: a fixed tile of it, laid elsewhere in every frame. */
-function makeGrain(random: () => number): Int8Array {
-  return Int8Array.from({ length: 65_537 }, () => Math.round((random() + random() + random() - 1.5) * 4));
+/** The empty place with the grain of a sensor on it: a few of them, so that no two frames in a row are the same. */
+function makeStills(place: Place, random: () => number): Canvas[] {
+  const clean = drawStill(place.view, place.blocks, place.sky);
+  return Array.from({ length: 5 }, () => ({
+    ...clean,
+    rgb: clean.rgb.map((value) => Math.round(value + (random() + random() - 1) * 3)),
+  }));
 }
 
 /**
@@ -107,17 +112,98 @@ export function* drawScene(options: SceneOptions): Generator<{ rgb: Uint8Clamped
   const { place: name, width, height, fps, seconds, seed } = settled(options);
   const place = placeOf(name, width, height);
   const random = makeRandom(seed);
-  const still = drawStill(place.view, place.blocks, place.sky);
-  const grain = makeGrain(random);
+  const stills = makeStills(place, random);
   const canvas = makeCanvas(width, height);
   for (let frame = 0; frame < Math.round(seconds * fps); frame += 1) {
-    copyCanvas(still, canvas);
+    const still = stills[frame % stills.length];
+    if (still !== undefined) copyCanvas(still, canvas);
     const figures = drawPeople(canvas, place, frame / fps, seed);
-    let at = Math.floor(random() * grain.length);
-    for (let i = 0; i < canvas.rgb.length; i += 1) {
-      canvas.rgb[i] = (canvas.rgb[i] ?? 0) + (grain[at] ?? 0);
-      at = at + 1 === grain.length ? 0 : at + 1;
-    }
     yield { rgb: canvas.rgb, figures };
   }
+}
+
+/** Draws a clip and lets ffmpeg encode it as H.264 while it is drawn. Returns who is where in which frame. */
+export async function encodeScene(
+  file: string,
+  options: SceneOptions & {
+    /** A hum as a second track. Default false. */
+    readonly audio?: boolean;
+    /** `fragmented` is what MediaMTX writes: an MP4 in pieces, each readable without the next. Default false. */
+    readonly fragmented?: boolean;
+  },
+): Promise<SceneTruth> {
+  const { place, width, height, fps, seconds } = settled(options);
+  // Begins a little later and ends a little earlier than the picture: the encoder pads both ends of a sound, which would
+  // shift the picture and make the clip end after the next one begins.
+  const hum = `aevalsrc=0.04*sin(440*t)*(1+sin(3*t))+0.02*(random(0)-0.5):sample_rate=16000:duration=${seconds - 0.4}`;
+  const audio =
+    options.audio === true ? ['-itsoffset', '0.2', '-f', 'lavfi', '-i', hum, '-c:a', 'aac', '-b:a', '32k'] : [];
+  const flags = options.fragmented === true ? 'frag_keyframe+empty_moov+default_base_moof' : 'faststart';
+  const ffmpeg = spawn(
+    ffmpegInstaller.path,
+    [
+      ...[
+        '-v',
+        'error',
+        '-f',
+        'rawvideo',
+        '-pix_fmt',
+        'rgb24',
+        '-s',
+        `${width}x${height}`,
+        '-r',
+        `${fps}`,
+        '-i',
+        'pipe:0',
+      ],
+      ...audio,
+      ...[
+        '-c:v',
+        'libx264',
+        '-preset',
+        'veryfast',
+        '-crf',
+        '28',
+        '-bf',
+        '0',
+        '-pix_fmt',
+        'yuv420p',
+        '-g',
+        `${fps * 2}`,
+      ],
+      ...[
+        '-t',
+        `${seconds}`,
+        '-fflags',
+        '+bitexact',
+        '-flags',
+        '+bitexact',
+        '-movflags',
+        flags,
+        '-f',
+        'mp4',
+        '-y',
+        file,
+      ],
+    ],
+    { stdio: ['pipe', 'ignore', 'pipe'] },
+  );
+  let complaint = '';
+  ffmpeg.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+  // A dead ffmpeg closes its end of the pipe; its exit status tells more than our EPIPE.
+  ffmpeg.stdin.on('error', () => undefined);
+  const closed = new Promise<number | null>((resolve, reject) => {
+    ffmpeg.once('error', reject);
+    ffmpeg.once('close', resolve);
+  });
+  const frames: FigureBox[][] = [];
+  for (const { rgb, figures } of drawScene(options)) {
+    frames.push(figures);
+    if (ffmpeg.exitCode !== null || !ffmpeg.stdin.writable) break;
+    if (!ffmpeg.stdin.write(Buffer.from(rgb))) await Promise.race([once(ffmpeg.stdin, 'drain'), closed]);
+  }
+  ffmpeg.stdin.end();
+  const status = await closed;
+  if (status !== 0) throw new Error(`ffmpeg could not encode ${file} (${status ?? 'killed'}): ${complaint.trim()}`);
+  return { place, width, height, fps, frames };
 }

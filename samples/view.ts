@@ -50,36 +50,36 @@ export interface Block {
   readonly texture: Texture;
 }
 
-interface Hit {
-  readonly distance: number;
-  readonly face: 'x' | 'y' | 'z';
-}
+const axes = [0, 1, 2] as const;
+const faces = ['x', 'y', 'z'] as const;
 
-function hitBlock(origin: Point, ray: Point, block: Block): Hit | undefined {
+/** How far along a ray a block begins, or Infinity. `hitAxis` then says across which axis the ray came in. */
+function distanceTo(block: Block, origin: Point, ray: Point): number {
   let near = 1e-6;
   let far = Infinity;
-  let face: Hit['face'] | undefined;
-  for (const [axis, name] of [
-    [0, 'x'],
-    [1, 'y'],
-    [2, 'z'],
-  ] as const) {
+  let entered = false;
+  for (const axis of axes) {
     const slope = ray[axis];
     if (Math.abs(slope) < 1e-9) {
-      if (origin[axis] < block.min[axis] || origin[axis] > block.max[axis]) return undefined;
+      if (origin[axis] < block.min[axis] || origin[axis] > block.max[axis]) return Infinity;
       continue;
     }
     const a = (block.min[axis] - origin[axis]) / slope;
     const b = (block.max[axis] - origin[axis]) / slope;
-    if (Math.min(a, b) > near) {
-      near = Math.min(a, b);
-      face = name;
+    const enters = a < b ? a : b;
+    const leaves = a < b ? b : a;
+    if (enters > near) {
+      near = enters;
+      entered = true;
+      hitAxis = axis;
     }
-    far = Math.min(far, Math.max(a, b));
-    if (near > far) return undefined;
+    if (leaves < far) far = leaves;
+    if (near > far) return Infinity;
   }
-  return face === undefined ? undefined : { distance: near, face };
+  return entered ? near : Infinity;
 }
+/** Not part of the result, because an object for each pixel and block would cost more than the arithmetic. */
+let hitAxis: 0 | 1 | 2 = 0;
 
 /** Draws what stands still, once per clip: every pixel looks for the nearest block. `sky` is what is behind them all. */
 export function drawStill(view: View, blocks: readonly Block[], sky: (py: number) => Colour): Canvas {
@@ -88,17 +88,22 @@ export function drawStill(view: View, blocks: readonly Block[], sky: (py: number
   for (let py = 0; py < view.height; py += 1) {
     for (let px = 0; px < view.width; px += 1) {
       const ray = rayOf(view, px + 0.5, py + 0.5);
-      let best: (Hit & { block: Block }) | undefined;
+      let nearest: Block | undefined;
+      let nearestAt = Infinity;
+      let face: (typeof faces)[number] = 'x';
       for (const block of blocks) {
-        const hit = hitBlock(origin, ray, block);
-        if (hit !== undefined && hit.distance < (best?.distance ?? Infinity)) best = { ...hit, block };
+        const at = distanceTo(block, origin, ray);
+        if (at >= nearestAt) continue;
+        nearest = block;
+        nearestAt = at;
+        face = faces[hitAxis];
       }
       const pixel = py * view.width + px;
       let colour = sky(py);
-      if (best !== undefined) {
-        const d = best.distance;
-        colour = best.block.texture([ray[0] * d, view.heightM + ray[1] * d, ray[2] * d], best.face);
-        canvas.depthM[pixel] = d;
+      if (nearest !== undefined) {
+        const point: Point = [ray[0] * nearestAt, view.heightM + ray[1] * nearestAt, ray[2] * nearestAt];
+        colour = nearest.texture(point, face);
+        canvas.depthM[pixel] = nearestAt;
       }
       canvas.rgb.set(colour, pixel * 3);
     }
@@ -120,10 +125,12 @@ export function drawShadow(
 ): void {
   const ends = [foot, towards].map((point) => project(view, [point[0], 0, point[2]]));
   const reach = Math.max(...ends.map((end) => end.pxPerM)) * radiusM * 1.5;
+  // A circle on the ground looks flatter the lower the camera hangs.
+  const reachY = 2 + reach * Math.min(1, Math.max(...ends.map((end) => (1.3 * view.heightM) / end.depthM)));
   const left = Math.max(0, Math.floor(Math.min(...ends.map((end) => end.x)) - reach));
   const right = Math.min(canvas.width, Math.ceil(Math.max(...ends.map((end) => end.x)) + reach));
-  const top = Math.max(0, Math.floor(Math.min(...ends.map((end) => end.y)) - reach));
-  const bottom = Math.min(canvas.height, Math.ceil(Math.max(...ends.map((end) => end.y)) + reach));
+  const top = Math.max(0, Math.floor(Math.min(...ends.map((end) => end.y)) - reachY));
+  const bottom = Math.min(canvas.height, Math.ceil(Math.max(...ends.map((end) => end.y)) + reachY));
   const dx = towards[0] - foot[0];
   const dz = towards[2] - foot[2];
   const lengthSquared = Math.max(1e-6, dx * dx + dz * dz);
