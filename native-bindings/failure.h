@@ -32,14 +32,22 @@ class Failure : public std::runtime_error {
 
   const char* code() const {
     switch (trouble_) {
-      case Trouble::kIo: return "io";
-      case Trouble::kMalformed: return "malformed";
-      case Trouble::kTruncated: return "truncated";
-      case Trouble::kMismatch: return "mismatch";
-      case Trouble::kInterrupted: return "interrupted";
-      case Trouble::kChanged: return "changed";
-      case Trouble::kRoot: return "root";
-      case Trouble::kUsage: return "usage";
+      case Trouble::kIo:
+        return "io";
+      case Trouble::kMalformed:
+        return "malformed";
+      case Trouble::kTruncated:
+        return "truncated";
+      case Trouble::kMismatch:
+        return "mismatch";
+      case Trouble::kInterrupted:
+        return "interrupted";
+      case Trouble::kChanged:
+        return "changed";
+      case Trouble::kRoot:
+        return "root";
+      case Trouble::kUsage:
+        return "usage";
     }
     return "usage";
   }

@@ -36,13 +36,8 @@ StopSignal::StopSignal() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 
 void StopSignal::Raise() {
   const uint64_t one = 1;
-  // Can only fail when the counter is full, and then it is raised already.
+  // Can only fail when the counter is full, and then it is raised already, or after Close().
   [[maybe_unused]] const ssize_t written = write(event_.get(), &one, sizeof one);
-}
-
-bool StopSignal::raised() const {
-  pollfd waiting{event_.get(), POLLIN, 0};
-  return poll(&waiting, 1, 0) > 0;
 }
 
 namespace {

@@ -32,7 +32,8 @@ class StopSignal {
  public:
   StopSignal();
   void Raise();
-  bool raised() const;
+  /** Once nobody waits any more; Raise() then does nothing. */
+  void Close() { event_.Reset(); }
   int fd() const { return event_.get(); }
 
  private:
@@ -40,13 +41,16 @@ class StopSignal {
 };
 
 /**
- * The two ends of a pipe as byte streams. They own the fd, make it non-blocking (this end only: the child's end is another open
- * file) and wait in poll() together with the stop signal, so that a stuck child never holds a thread.
+ * The two ends of a pipe as byte streams. They own the fd, make it non-blocking (this end only: the child's
+ * end is another open file) and wait in poll() together with the stop signal, so that a stuck child never
+ * holds a thread.
  */
 class FdSource : public ByteSource {
  public:
   FdSource(int fd, const StopSignal& stop);
   size_t Read(uint8_t* into, size_t most) override;
+  /** Closing tells the writer that nobody reads any more (EPIPE). */
+  void Close() { fd_.Reset(); }
 
  private:
   UniqueFd fd_;

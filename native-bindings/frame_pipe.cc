@@ -11,7 +11,8 @@ namespace tredive {
 Napi::Value OpenFramePipe(const Napi::CallbackInfo& info) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw ToError(info.Env(), Failure::System("pipe"));
-  // Fewer, longer turns for both sides. Where a user's pipe limit forbids it, the default of 64 KiB works just as well, slower.
+  // Fewer, longer turns for both sides. Where a user's pipe limit forbids it, the default of 64 KiB works
+  // just as well, slower.
   fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);
   Napi::Object pipe = Napi::Object::New(info.Env());
   pipe.Set("readFd", ends[0]);

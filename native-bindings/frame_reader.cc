@@ -25,16 +25,19 @@ class FrameReader : public Background {
     KeepAlive(env, false);
   }
 
-  Napi::Promise Header(Napi::Env env) { return Ask(env, {Napi::Promise::Deferred::New(env), true, {}, nullptr, 0}); }
+  Napi::Promise Header(Napi::Env env) {
+    return Ask(env, {Napi::Promise::Deferred::New(env), true, nullptr, nullptr, 0});
+  }
 
   Napi::Promise Next(Napi::Env env, const Napi::Value& into) {
-    Request request{Napi::Promise::Deferred::New(env), false, {}, nullptr, 0};
+    Request request{Napi::Promise::Deferred::New(env), false, nullptr, nullptr, 0};
     if (!into.IsNull() && !into.IsUndefined()) {
       auto array = into.As<Napi::Float32Array>();
       request.into = array.Data();
       request.length = array.ElementLength();
-      // Keeps the memory while our thread writes to it.
-      request.held = std::make_shared<Napi::ObjectReference>(Napi::Persistent(array.As<Napi::Object>()));
+      // Keeps the memory while our thread writes to it. A plain pointer, freed on the JavaScript thread only:
+      // when the environment goes first, it goes with it.
+      request.held = new Napi::ObjectReference(Napi::Persistent(array.As<Napi::Object>()));
     }
     return Ask(env, std::move(request));
   }
@@ -43,7 +46,7 @@ class FrameReader : public Background {
   struct Request {
     Napi::Promise::Deferred deferred;
     bool header;
-    std::shared_ptr<Napi::ObjectReference> held;
+    Napi::ObjectReference* held;
     float* into;
     size_t length;
   };
@@ -63,7 +66,8 @@ class FrameReader : public Background {
     const Napi::Promise promise = request.deferred.Promise();
     const std::lock_guard<std::mutex> lock(mutex_);
     if (stopped_) {
-      request.deferred.Reject(ToError(env, Failure(Trouble::kInterrupted, "the frame reader is closed")).Value());
+      request.deferred.Reject(
+          ToError(env, Failure(Trouble::kInterrupted, "the frame reader is closed")).Value());
       return promise;
     }
     if (pending_++ == 0) KeepAlive(env, true);
@@ -99,6 +103,7 @@ class FrameReader : public Background {
     } catch (const std::exception& caught) {
       failure = Failure(Trouble::kIo, caught.what(), ENOMEM);
     }
+    source_.Close();
     const std::lock_guard<std::mutex> lock(mutex_);
     ended_ = true;
     failure_ = failure;
@@ -109,7 +114,8 @@ class FrameReader : public Background {
   void AnswerAll() {
     for (;;) {
       std::unique_lock<std::mutex> lock(mutex_);
-      changed_.wait(lock, [this] { return stopped_ || (!requests_.empty() && Answerable(requests_.front())); });
+      changed_.wait(lock,
+                    [this] { return stopped_ || (!requests_.empty() && Answerable(requests_.front())); });
       if (stopped_) break;
       Request request = std::move(requests_.front());
       requests_.pop_front();
@@ -137,7 +143,8 @@ class FrameReader : public Background {
       lock.unlock();
       if (request.into != nullptr) {
         if (request.length != static_cast<size_t>(info.width) * info.height * 3) {
-          Fail(std::move(request), Failure(Trouble::kUsage, "the array does not have 3 * width * height elements"));
+          Fail(std::move(request),
+               Failure(Trouble::kUsage, "the array does not have 3 * width * height elements"));
           continue;
         }
         ToPlanarFloat(info, slot.pixels.data(), request.into);
@@ -152,7 +159,8 @@ class FrameReader : public Background {
       spare_ = std::move(slot.pixels);
     }
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (Request& request : requests_) Fail(std::move(request), Failure(Trouble::kInterrupted, "the frame reader was closed"));
+    for (Request& request : requests_)
+      Fail(std::move(request), Failure(Trouble::kInterrupted, "the frame reader was closed"));
     requests_.clear();
   }
 
@@ -162,20 +170,23 @@ class FrameReader : public Background {
   }
 
   void Settle(Request request, std::function<Napi::Value(Napi::Env)> value) {
-    Post([self = shared_from_this(), this, request = std::move(request), value = std::move(value)](Napi::Env env) {
-      Done(env);
+    Post([self = shared_from_this(), this, request = std::move(request),
+          value = std::move(value)](Napi::Env env) {
+      Done(env, request);
       request.deferred.Resolve(value(env));
     });
   }
 
   void Fail(Request request, Failure failure) {
-    Post([self = shared_from_this(), this, request = std::move(request), failure = std::move(failure)](Napi::Env env) {
-      Done(env);
+    Post([self = shared_from_this(), this, request = std::move(request),
+          failure = std::move(failure)](Napi::Env env) {
+      Done(env, request);
       request.deferred.Reject(ToError(env, failure).Value());
     });
   }
 
-  void Done(Napi::Env env) {
+  void Done(Napi::Env env, const Request& request) {
+    delete request.held;
     const std::lock_guard<std::mutex> lock(mutex_);
     if (--pending_ == 0) KeepAlive(env, false);
   }
@@ -220,7 +231,16 @@ Napi::Value OpenFrameReader(const Napi::CallbackInfo& info) {
   }
   reader->Launch(env);
   Napi::Object object = Napi::Object::New(env);
-  object.Set("header", Napi::Function::New(env, [reader](const Napi::CallbackInfo& call) { return reader->Header(call.Env()); }));
+  // A reader that is forgotten instead of closed must not keep its threads and its child.
+  object.AddFinalizer(
+      [](Napi::Env, std::shared_ptr<FrameReader>* held) {
+        (*held)->Stop();
+        delete held;
+      },
+      new std::shared_ptr<FrameReader>(reader));
+  object.Set("header", Napi::Function::New(env, [reader](const Napi::CallbackInfo& call) {
+               return reader->Header(call.Env());
+             }));
   object.Set("next", Napi::Function::New(env, [reader](const Napi::CallbackInfo& call) {
                return reader->Next(call.Env(), call[0]);
              }));

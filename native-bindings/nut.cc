@@ -28,18 +28,24 @@ uint32_t NutCrc(const uint8_t* bytes, size_t count, uint32_t crc) {
 
 const char* PixelFormatName(PixelFormat format) {
   switch (format) {
-    case PixelFormat::kYuv420p: return "yuv420p";
-    case PixelFormat::kRgb24: return "rgb24";
-    case PixelFormat::kGbrp: return "gbrp";
+    case PixelFormat::kYuv420p:
+      return "yuv420p";
+    case PixelFormat::kRgb24:
+      return "rgb24";
+    case PixelFormat::kGbrp:
+      return "gbrp";
   }
   return "";
 }
 
 std::array<uint8_t, 4> PixelFormatTag(PixelFormat format) {
   switch (format) {
-    case PixelFormat::kYuv420p: return {'I', '4', '2', '0'};
-    case PixelFormat::kRgb24: return {'R', 'G', 'B', 24};
-    case PixelFormat::kGbrp: return {'G', '3', 0, 8};
+    case PixelFormat::kYuv420p:
+      return {'I', '4', '2', '0'};
+    case PixelFormat::kRgb24:
+      return {'R', 'G', 'B', 24};
+    case PixelFormat::kGbrp:
+      return {'G', '3', 0, 8};
   }
   return {};
 }
@@ -59,8 +65,8 @@ size_t FrameBytes(const VideoInfo& info) {
 
 void CheckSize(uint64_t width, uint64_t height) {
   if (width == 0 || height == 0 || width > kMaxSide || height > kMaxSide || width * height > kMaxPixels) {
-    throw Failure(Trouble::kMalformed,
-                  "a picture of " + std::to_string(width) + "x" + std::to_string(height) + " is not accepted");
+    throw Failure(Trouble::kMalformed, "a picture of " + std::to_string(width) + "x" +
+                                           std::to_string(height) + " is not accepted");
   }
 }
 

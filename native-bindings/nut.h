@@ -20,8 +20,8 @@ class ByteSink {
 };
 
 /**
- * NUT, the container between ffmpeg and us (https://ffmpeg.org/~michael/nut.txt): it is the only one ffmpeg both writes and
- * reads on a pipe that keeps the exact time stamp and time base of every raw frame.
+ * NUT, the container between ffmpeg and us (https://ffmpeg.org/~michael/nut.txt): it is the only one ffmpeg
+ * both writes and reads on a pipe that keeps the exact time stamp and time base of every raw frame.
  */
 constexpr char kNutFileId[] = "nut/multimedia container";  // with its final NUL byte
 constexpr uint64_t kNutMain = 0x4E4D7A561F5F04ADull;
@@ -45,7 +45,8 @@ enum NutFlag : uint64_t {
   kNutInvalid = 8192,
 };
 
-/** CRC-32 as NUT has it: polynomial 0x04C11DB7, most significant bit first, start 0. Over data and its own checksum it is 0. */
+/** CRC-32 as NUT has it: polynomial 0x04C11DB7, most significant bit first, start 0. Over data and its own
+ * checksum it is 0. */
 uint32_t NutCrc(const uint8_t* bytes, size_t count, uint32_t crc = 0);
 
 enum class PixelFormat { kYuv420p, kRgb24, kGbrp };

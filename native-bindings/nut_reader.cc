@@ -15,7 +15,9 @@ constexpr uint64_t kMaxSkippedBytes = 1ull << 32;
 /** Far from overflow in all sums below. */
 constexpr int64_t kMaxPts = 1ll << 60;
 
-[[noreturn]] void Malformed(const char* what) { throw Failure(Trouble::kMalformed, std::string("NUT: ") + what); }
+[[noreturn]] void Malformed(const char* what) {
+  throw Failure(Trouble::kMalformed, std::string("NUT: ") + what);
+}
 
 /** A cursor over the payload of one packet that never leaves it. */
 class Cursor {
@@ -130,14 +132,18 @@ void NutReader::Packet() {
     if (crc_ != 0) Malformed("a packet head with a wrong checksum");
   }
   switch (start) {
-    case kNutMain: return MainHeader(Payload(size));
-    case kNutStream: return StreamHeader(Payload(size));
-    case kNutSync: return Syncpoint(Payload(size));
+    case kNutMain:
+      return MainHeader(Payload(size));
+    case kNutStream:
+      return StreamHeader(Payload(size));
+    case kNutSync:
+      return Syncpoint(Payload(size));
     case kNutIndex:
     case kNutInfo:
       if (size > kMaxSkippedBytes) Malformed("a packet of impossible length");
       return Skip(size);
-    default: Malformed("an unknown packet");
+    default:
+      Malformed("an unknown packet");
   }
 }
 
@@ -152,7 +158,8 @@ void NutReader::MainHeader(const std::vector<uint8_t>& bytes) {
   if (version < 2 || version > 4) Malformed("an unknown version");
   if (version > 3) in.Varint();
   if (in.Varint() != 1) Malformed("not exactly one stream");
-  in.Varint();  // max_distance: only for finding one's way again after damage, and damage ends the reading here
+  in.Varint();  // max_distance: only for finding one's way again after damage, and damage ends the reading
+                // here
   const uint64_t timeBases = in.Varint();
   if (timeBases == 0 || timeBases > 64) Malformed("an impossible number of time bases");
   for (uint64_t i = 0; i < timeBases; i++) {
@@ -241,7 +248,8 @@ void NutReader::Syncpoint(const std::vector<uint8_t>& bytes) {
   const uint64_t coded = in.Varint();
   const auto& [num, den] = timeBases_[coded % timeBases_.size()];
   // A time in any of the time bases, rounded down into the stream's own; 63 + 31 + 31 bits fit.
-  const unsigned __int128 up = static_cast<unsigned __int128>(coded / timeBases_.size()) * num * info_.timeBaseDen;
+  const unsigned __int128 up =
+      static_cast<unsigned __int128>(coded / timeBases_.size()) * num * info_.timeBaseDen;
   const unsigned __int128 pts = up / (static_cast<uint64_t>(den) * info_.timeBaseNum);
   if (pts > static_cast<unsigned __int128>(kMaxPts)) Malformed("an impossible time");
   lastPts_ = static_cast<int64_t>(pts);
@@ -262,7 +270,8 @@ bool NutReader::FrameHeader(uint8_t code, Frame* frame, size_t* elided) {
       const int64_t base = lastPts_ - mask / 2;
       pts = ((static_cast<int64_t>(coded) - base) & mask) + base;
     } else {
-      pts = coded - whole > static_cast<uint64_t>(kMaxPts) ? kMaxPts + 1 : static_cast<int64_t>(coded - whole);
+      pts =
+          coded - whole > static_cast<uint64_t>(kMaxPts) ? kMaxPts + 1 : static_cast<int64_t>(coded - whole);
     }
   } else {
     if (entry.ptsDelta > kMaxPts || entry.ptsDelta < -kMaxPts) Malformed("an impossible time");
@@ -295,7 +304,9 @@ bool NutReader::FrameHeader(uint8_t code, Frame* frame, size_t* elided) {
   lastPts_ = pts;
   if (flags & kNutEor && size == 0) return false;
   if (size != frameBytes_) {
-    Malformed(("a frame of " + std::to_string(size) + " bytes where a picture has " + std::to_string(frameBytes_)).c_str());
+    Malformed(
+        ("a frame of " + std::to_string(size) + " bytes where a picture has " + std::to_string(frameBytes_))
+            .c_str());
   }
   if (elision_[header].size() > size) Malformed("an elision header longer than its frame");
   frame->pts = pts;

@@ -8,8 +8,9 @@
 namespace tredive {
 
 /**
- * Reads NUT with exactly one raw video stream. The bytes are hostile (a decoder made them from hostile footage): every length is
- * bounded before it is used, and anything out of place ends in a Failure (malformed or truncated).
+ * Reads NUT with exactly one raw video stream. The bytes are hostile (a decoder made them from hostile
+ * footage): every length is bounded before it is used, and anything out of place ends in a Failure (malformed
+ * or truncated).
  */
 class NutReader {
  public:
@@ -21,7 +22,8 @@ class NutReader {
   struct Frame {
     int64_t pts;
   };
-  /** The next frame, with its pixels in `into` (FrameBytes() long). False at a clean end. Call ReadHeader() first. */
+  /** The next frame, with its pixels in `into` (FrameBytes() long). False at a clean end. Call ReadHeader()
+   * first. */
   bool ReadFrame(uint8_t* into, Frame* frame);
 
  private:

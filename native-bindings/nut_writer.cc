@@ -22,7 +22,8 @@ void PutBig(std::vector<uint8_t>& out, uint64_t value, int bytes) {
   while (bytes-- > 0) out.push_back(static_cast<uint8_t>(value >> (8 * bytes)));
 }
 
-/** Start code, length, payload, checksum. Our payloads are all far below the 4096 bytes that need a checksum of the head. */
+/** Start code, length, payload, checksum. Our payloads are all far below the 4096 bytes that need a checksum
+ * of the head. */
 void PutPacket(std::vector<uint8_t>& out, uint64_t startCode, const std::vector<uint8_t>& payload) {
   PutBig(out, startCode, 8);
   PutVarint(out, payload.size() + 4);

@@ -5,7 +5,8 @@
 
 namespace tredive {
 
-/** Writes NUT (version 3) with one raw video stream. Every frame has its own syncpoint, full time stamp and checksum. */
+/** Writes NUT (version 3) with one raw video stream. Every frame has its own syncpoint, full time stamp and
+ * checksum. */
 class NutWriter {
  public:
   NutWriter(ByteSink& sink, const VideoInfo& info);

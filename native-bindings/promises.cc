@@ -19,6 +19,7 @@ void Background::Start(Napi::Env env, const char* name, std::vector<std::functio
         (*held)->OnStop();
         for (std::thread& thread : (*held)->threads_) thread.join();
         (*held)->threads_.clear();
+        (*held)->stop_.Close();
         delete held;
       },
       self);
@@ -33,10 +34,11 @@ void Background::Start(Napi::Env env, const char* name, std::vector<std::functio
 
 void Background::Post(Task task) {
   auto* held = new Task(std::move(task));
-  const napi_status status = toJavaScript_.NonBlockingCall(held, [](Napi::Env env, Napi::Function, Task* run) {
-    const std::unique_ptr<Task> owned(run);
-    if (static_cast<napi_env>(env) != nullptr) (*owned)(env);
-  });
+  const napi_status status =
+      toJavaScript_.NonBlockingCall(held, [](Napi::Env env, Napi::Function, Task* run) {
+        const std::unique_ptr<Task> owned(run);
+        if (static_cast<napi_env>(env) != nullptr) (*owned)(env);
+      });
   if (status != napi_ok) delete held;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct Expected {
   uint64_t inode;
   uint64_t sizeBytes;
   std::optional<uint64_t> device;
+  std::optional<uint64_t> modifiedUs;
 };
 
 struct Outcome {
@@ -50,14 +52,17 @@ std::vector<std::string> Components(const std::string& path) {
 
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-/** Component by component for kernels (< 5.6) and sandboxes without openat2; O_NOFOLLOW holds for each of them. */
+/** Component by component for kernels (< 5.6) and sandboxes without openat2; O_NOFOLLOW holds for each of
+ * them. */
 UniqueFd WalkDown(int root, const std::vector<std::string>& parts) {
   UniqueFd at(fcntl(root, F_DUPFD_CLOEXEC, 0));
-  for (size_t i = 0; at.valid() && i + 1 < parts.size(); i++) at = UniqueFd(openat(at.get(), parts[i].c_str(), kDirectory));
+  for (size_t i = 0; at.valid() && i + 1 < parts.size(); i++)
+    at = UniqueFd(openat(at.get(), parts[i].c_str(), kDirectory));
   return at;
 }
 
-/** The directory of the file, or an invalid fd where it does not exist. Never follows a link, never leaves the root. */
+/** The directory of the file, or an invalid fd where it does not exist. Never follows a link, never leaves
+ * the root. */
 UniqueFd OpenParent(int root, const std::vector<std::string>& parts) {
   UniqueFd parent;
   if (parts.size() == 1) {
@@ -69,11 +74,14 @@ UniqueFd OpenParent(int root, const std::vector<std::string>& parts) {
     how.flags = kDirectory;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     parent = UniqueFd(static_cast<int>(syscall(SYS_openat2, root, directory.c_str(), &how, sizeof how)));
-    // EPERM is what old seccomp profiles of container engines answer; EAGAIN: something was renamed meanwhile.
-    if (!parent.valid() && (errno == ENOSYS || errno == EPERM || errno == EAGAIN)) parent = WalkDown(root, parts);
+    // EPERM is what old seccomp profiles of container engines answer; EAGAIN: something was renamed
+    // meanwhile.
+    if (!parent.valid() && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
+      parent = WalkDown(root, parts);
   }
   if (parent.valid() || errno == ENOENT) return parent;
-  if (errno == ELOOP || errno == ENOTDIR || errno == EXDEV) Changed("a directory of the path is a link or not a directory");
+  if (errno == ELOOP || errno == ENOTDIR || errno == EXDEV)
+    Changed("a directory of the path is a link or not a directory");
   throw Failure::System("opening the directory");
 }
 
@@ -81,12 +89,21 @@ void CheckIsExpected(const struct stat& seen, const Expected& expected) {
   if (S_ISLNK(seen.st_mode)) Changed("the file is a symbolic link");
   if (!S_ISREG(seen.st_mode)) Changed("it is not a regular file");
   if (seen.st_ino != expected.inode) {
-    Changed("inode " + std::to_string(seen.st_ino) + " where " + std::to_string(expected.inode) + " was indexed");
+    Changed("inode " + std::to_string(seen.st_ino) + " where " + std::to_string(expected.inode) +
+            " was indexed");
   }
   if (static_cast<uint64_t>(seen.st_size) != expected.sizeBytes) {
-    Changed(std::to_string(seen.st_size) + " bytes where " + std::to_string(expected.sizeBytes) + " were indexed");
+    Changed(std::to_string(seen.st_size) + " bytes where " + std::to_string(expected.sizeBytes) +
+            " were indexed");
   }
-  if (expected.device && seen.st_dev != *expected.device) Changed("the file is on another device than the indexed one");
+  const int64_t modifiedUs =
+      static_cast<int64_t>(seen.st_mtim.tv_sec) * 1000000 + seen.st_mtim.tv_nsec / 1000;
+  // One microsecond of slack: JavaScript's mtimeMs is a rounded double.
+  if (expected.modifiedUs && std::llabs(modifiedUs - static_cast<int64_t>(*expected.modifiedUs)) > 1) {
+    Changed("the file was written to after it was indexed");
+  }
+  if (expected.device && seen.st_dev != *expected.device)
+    Changed("the file is on another device than the indexed one");
 }
 
 /** Directories whose removals are not yet on disk: fsynced once each, however many files went. */
@@ -119,9 +136,10 @@ class Unsynced {
 };
 
 /**
- * The file is looked at through its directory's handle twice: opened without following and compared, and compared once more by
- * name just before unlinkat. Linux has no "unlink if inode": whoever may write to that very directory can still swap the name
- * within those few microseconds, and then one file below the root goes that was not judged.
+ * The file is looked at through its directory's handle twice: opened without following and compared, and
+ * compared once more by name just before unlinkat. Linux has no "unlink if inode": whoever may write to that
+ * very directory can still swap the name within those few microseconds, and then one file below the root goes
+ * that was not judged.
  */
 Outcome UnlinkOne(int root, const Expected& expected, Unsynced& unsynced, size_t index) {
   const std::vector<std::string> parts = Components(expected.path);
@@ -219,18 +237,23 @@ uint64_t Unsigned(const Napi::Value& value) {
   return number;
 }
 
+std::optional<uint64_t> Optional(const Napi::Value& value) {
+  if (value.IsUndefined()) return std::nullopt;
+  return Unsigned(value);
+}
+
 }  // namespace
 
 Napi::Value UnlinkBeneath(const Napi::CallbackInfo& info) {
   std::string root = BytesOf(info[0]);
-  if (root.empty() || root.find('\0') != std::string::npos) throw Napi::TypeError::New(info.Env(), "no root path");
+  if (root.empty() || root.find('\0') != std::string::npos)
+    throw Napi::TypeError::New(info.Env(), "no root path");
   const auto list = info[1].As<Napi::Array>();
   std::vector<Expected> files;
   for (uint32_t i = 0; i < list.Length(); i++) {
     const auto file = list.Get(i).As<Napi::Object>();
-    const Napi::Value device = file.Get("device");
     files.push_back({BytesOf(file.Get("path")), Unsigned(file.Get("inode")), Unsigned(file.Get("sizeBytes")),
-                     device.IsUndefined() ? std::nullopt : std::optional<uint64_t>(Unsigned(device))});
+                     Optional(file.Get("device")), Optional(file.Get("modifiedUs"))});
   }
   auto* worker = new UnlinkWorker(info.Env(), std::move(root), std::move(files));
   const Napi::Promise promise = worker->promise();
