@@ -1,0 +1,296 @@
+/**
+ * Preparing a request: originals copied out and hashed, people found, masked copies rendered with everybody masked.
+ *
+ * 1. One act: state "preparing" with a lease, and every file that will be written is registered.
+ * 2. Files are written, each under a temporary name first. A crash here leaves registered files or temporary ones, state
+ *    "preparing" and a lease that runs out: cleanUpAfterCrash removes the files, and preparing starts from the beginning.
+ * 3. One act: the items, state "prepared". A crash before it is as in 2, after it nothing is left to do.
+ */
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Actor } from '../domain/audit-event.js';
+import { assertTransition, contentHash } from '../domain/disclosure.js';
+import { maskEveryone } from '../domain/redaction-plan.js';
+import type { Segment, TimeRange } from '../domain/segment.js';
+import type { User } from '../domain/user.js';
+import { GatewayError, toGatewayError } from '../errors.js';
+import { scopeItemOf } from '../evidence/manifest.js';
+import { copyVerified, joinBeneath, sha256File, writeDurably } from '../platform/durable-file.js';
+import type { Analysis } from '../redaction/redact.js';
+import { derivedOfRequest, forgetDerived, registerDerived } from '../store/derived-files.js';
+import {
+  getRequest,
+  itemsOf,
+  replaceItems,
+  updateRequest,
+  type RequestItem,
+  type RequestRow,
+} from '../store/requests.js';
+import { segmentsIn } from '../store/segments.js';
+import {
+  actorOf,
+  assertNoWorker,
+  noApproval,
+  redactorOf,
+  requestSubject,
+  underLease,
+  type DisclosureContext,
+  type Run,
+} from './context.js';
+import {
+  discardAll,
+  itemPaths,
+  packageArchive,
+  packageFolder,
+  removeFiles,
+  requestFolder,
+  type ItemPaths,
+} from './files.js';
+import { renderItem } from './render-item.js';
+
+interface Work {
+  readonly segment: Segment;
+  readonly paths: ItemPaths;
+}
+
+/**
+ * Prepares a request, or prepares it anew, which voids review and approval. Throws `conflict` while another worker does it,
+ * `footage-gone` where nothing is left, `segment-changed` where a file is not the indexed one, and what copying, detecting
+ * and rendering throw; the request is then "preparation-failed" with the reason, or "requested" again after `interrupted`,
+ * and nothing half-made is left.
+ */
+export async function prepareRequest(
+  ctx: DisclosureContext,
+  who: User | Actor,
+  id: string,
+  run: Run = {},
+): Promise<RequestRow> {
+  const actor = actorOf(who, 'request.prepare');
+  let work: readonly Work[] = [];
+  await underLease(ctx, id, run, {
+    begin: (untilUs) => {
+      work = begin(ctx, actor, id, untilUs);
+    },
+    work: async (signal, assertMine) => {
+      // What an earlier preparation left: from here on only what is written now counts.
+      removeFiles(ctx.dataDir, [requestFolder(id), packageFolder(id), packageArchive(id)]);
+      const request = getRequest(ctx.store.db, id);
+      const items: RequestItem[] = [];
+      for (const one of work) {
+        assertMine();
+        const item = await prepareItem(ctx, request, one, items.length, { ...run, signal });
+        if (item !== null) items.push(item);
+      }
+      signal.throwIfAborted();
+      assertMine();
+      finish(ctx, actor, id, items);
+    },
+    onFailure: (error) => {
+      fail(ctx, actor, id, error);
+    },
+  });
+  return getRequest(ctx.store.db, id);
+}
+
+function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number): Work[] {
+  const { db, clock } = ctx.store;
+  return ctx.store.act(actor, (note) => {
+    const request = getRequest(db, id);
+    assertNoWorker(request, clock.nowUs());
+    // "preparing" without a living worker is what a crash leaves: it is taken up again.
+    if (request.state !== 'preparing') assertTransition(id, request.state, 'preparing');
+    const segments = segmentsIn(db, request.cameraIds, request).filter((segment) => segment.state === 'indexed');
+    if (segments.length === 0) {
+      throw new GatewayError('footage-gone', `Nothing of what request ${id} asks for is there any more.`, {
+        remedy: 'The deletion records and the coverage of the request say why. Refuse or close it.',
+      });
+    }
+    const work = segments.map((segment, index) => ({
+      segment,
+      paths: itemPaths(id, index, segment, ctx.site.timezone),
+    }));
+    for (const { segment, paths } of work) {
+      for (const [kind, path] of [
+        ['original-copy', paths.original],
+        ['plan', paths.plan],
+        ['masked-copy', paths.redacted],
+      ] as const) {
+        registerDerived(db, { path, kind, requestId: id, segmentIds: [segment.id], createdUs: clock.nowUs() });
+      }
+    }
+    if (request.state === 'approved') note('request.approval-voided', requestSubject(id), { why: 'prepared-anew' });
+    replaceItems(db, id, []);
+    updateRequest(db, id, 'preparing', { ...noApproval, failure: null, workerLeaseUs: untilUs });
+    note('request.preparation-started', requestSubject(id), { what: 'all', segments: segments.length });
+    return work;
+  });
+}
+
+/** One original with its plan and masked copy; null where no frame of it lies in the range, and then nothing is kept of it. */
+async function prepareItem(
+  ctx: DisclosureContext,
+  request: RequestRow,
+  { segment, paths }: Work,
+  position: number,
+  run: Run & { readonly signal: AbortSignal },
+): Promise<RequestItem | null> {
+  const redactor = await redactorOf(ctx);
+  const original = join(ctx.dataDir, paths.original);
+  const { sha256, sizeBytes } = await copyOut(ctx, segment, original, run.signal);
+  const analysis = await redactor.analyseFile(original, ctx.redaction, run);
+  const frames = redactor.framesIn(analysis, segment.startUs, request);
+  if (frames.endFrame <= frames.firstFrame) {
+    removeFiles(ctx.dataDir, [paths.original]);
+    return null;
+  }
+  await writeDurably(join(ctx.dataDir, paths.plan), JSON.stringify(analysis));
+  const rendered = await renderItem(
+    ctx,
+    { original, output: paths.redacted, analysis, decisions: maskEveryone, frames, request, segment },
+    run,
+  );
+  return {
+    requestId: request.id,
+    position,
+    segmentId: segment.id,
+    cameraId: segment.cameraId,
+    startUs: segment.startUs,
+    endUs: segment.endUs,
+    sourceName: segment.path.slice(segment.path.lastIndexOf('/') + 1),
+    sizeBytes,
+    container: segment.container,
+    codec: segment.codec,
+    hasAudio: segment.hasAudio,
+    sha256,
+    originalPath: paths.original,
+    planPath: paths.plan,
+    planSha256: await sha256File(join(ctx.dataDir, paths.plan), run.signal),
+    redactedPath: paths.redacted,
+    redactedSha256: rendered.sha256,
+    decisions: maskEveryone,
+    summary: {
+      frames: frames.endFrame - frames.firstFrame,
+      seconds: rendered.seconds,
+      width: analysis.width,
+      height: analysis.height,
+      tracks: analysis.tracks.length,
+      uncertainSpans: uncertainIn(analysis, frames),
+      detector: analysis.detector.name,
+      damaged: analysis.damaged,
+      detectorSha256: analysis.detector.sha256,
+      minScore: analysis.detector.minScore,
+      ...frames,
+      redactedSizeBytes: rendered.sizeBytes,
+      operations: rendered.operations,
+      breaks: breaksIn(analysis, segment.startUs),
+      timeSource: segment.timeSource,
+      timeQuality: segment.timeQuality,
+      timeDisagreementMs: segment.timeDisagreementMs,
+      truncated: segment.truncated,
+    },
+  };
+}
+
+/** Copies a segment out of its root, and makes sure before and after that it is the file that was indexed. */
+async function copyOut(
+  ctx: DisclosureContext,
+  segment: Segment,
+  target: string,
+  signal: AbortSignal,
+): Promise<{ sha256: string; sizeBytes: number }> {
+  const source = joinBeneath(ctx.rootPath(segment.rootId), segment.path);
+  const assertIndexed = async (): Promise<void> => {
+    const found = await lstat(source, { bigint: true }).catch((error: unknown) => {
+      throw toGatewayError(error, `reading ${segment.path}`);
+    });
+    // A link, another inode or another size: somebody put something else in its place.
+    if (found.isFile() && String(found.ino) === segment.inode && found.size === BigInt(segment.sizeBytes)) return;
+    throw new GatewayError('segment-changed', `${segment.path} is not the file that was indexed.`, {
+      remedy: 'Scan again, look at what was put in its place, then prepare the request again.',
+    });
+  };
+  await assertIndexed();
+  const copy = await copyVerified(source, target, signal);
+  await assertIndexed();
+  if (copy.sizeBytes === segment.sizeBytes) return copy;
+  throw new GatewayError('segment-changed', `${segment.path} changed while it was copied.`, {
+    remedy: 'Scan again, then prepare the request again.',
+  });
+}
+
+const uncertainIn = (analysis: Analysis, frames: { firstFrame: number; endFrame: number }): number =>
+  analysis.tracks.reduce(
+    (sum, track) =>
+      sum +
+      track.uncertain.filter((span) => span.fromFrame < frames.endFrame && span.toFrame > frames.firstFrame).length,
+    0,
+  );
+
+const shortestBreakUs = 2_000_000;
+
+/** Stretches without a frame: longer than 2 s, and than three frames of a slow camera. */
+function breaksIn(analysis: Analysis, startUs: number): TimeRange[] {
+  const { pts, timeBase, fps } = analysis;
+  const limitUs = Math.max(shortestBreakUs, fps > 0 ? 3_000_000 / fps : 0);
+  const breaks: TimeRange[] = [];
+  const usOf = (frame: number): number =>
+    startUs + Math.round((((pts[frame] ?? 0) - (pts[0] ?? 0)) * timeBase.num * 1e6) / timeBase.den);
+  for (let frame = 1; frame < pts.length; frame += 1) {
+    if (usOf(frame) - usOf(frame - 1) > limitUs) breaks.push({ startUs: usOf(frame - 1), endUs: usOf(frame) });
+  }
+  return breaks;
+}
+
+function finish(ctx: DisclosureContext, actor: Actor, id: string, items: readonly RequestItem[]): void {
+  const { db } = ctx.store;
+  if (items.length === 0) {
+    throw new GatewayError('footage-gone', `No recording has a frame in the range of request ${id}.`, {
+      remedy: 'Check the times; recordings that span the range may hold no picture in it.',
+    });
+  }
+  ctx.store.act(actor, (note) => {
+    assertTransition(id, getRequest(db, id).state, 'prepared');
+    replaceItems(db, id, items);
+    const used = new Set(items.flatMap((item) => [item.originalPath, item.planPath, item.redactedPath]));
+    // Of an earlier preparation, or of a recording without a frame in the range: those files are gone.
+    for (const file of derivedOfRequest(db, id)) if (!used.has(file.path)) forgetDerived(db, file.id);
+    updateRequest(db, id, 'prepared', { failure: null });
+    for (const item of items) noteRendered(note, item);
+    note('request.prepared', requestSubject(id), { items: items.length, contentHash: contentOf(items) });
+  });
+}
+
+type Note = Parameters<Parameters<DisclosureContext['store']['act']>[1]>[0];
+
+export const contentOf = (items: readonly RequestItem[]): string => contentHash(items.map(scopeItemOf));
+
+export function noteRendered(note: Note, item: RequestItem): void {
+  note('redaction.rendered', requestSubject(item.requestId), {
+    position: item.position,
+    segment: item.segmentId,
+    sha256: item.sha256,
+    planSha256: item.planSha256,
+    redactedSha256: item.redactedSha256,
+    tracks: item.summary.tracks,
+    keptVisible: item.decisions.keepVisible.length,
+    drawn: item.decisions.drawn.length,
+  });
+}
+
+/** Nothing half-made stays: files first, then their rows with the event that says so. */
+export function fail(ctx: DisclosureContext, actor: Actor, id: string, error: GatewayError): void {
+  const { db } = ctx.store;
+  const discarded = discardAll(ctx, id);
+  ctx.store.act(actor, (note) => {
+    const to = error.code === 'interrupted' ? 'requested' : 'preparation-failed';
+    assertTransition(id, getRequest(db, id).state, to);
+    if (itemsOf(db, id).length > 0) replaceItems(db, id, []);
+    discarded.forget();
+    updateRequest(db, id, to, { failure: to === 'requested' ? null : reasonOf(error) });
+    note('request.preparation-failed', requestSubject(id), { code: error.code, state: to });
+  });
+}
+
+/** For a person: what happened and what to do. */
+export const reasonOf = (error: GatewayError): string =>
+  error.remedy === undefined ? error.message : `${error.message} ${error.remedy}`;

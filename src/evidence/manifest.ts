@@ -1,0 +1,180 @@
+/** Builds the manifest of a package from what the store knows. */
+import type { DecisionTerms, ScopeItem } from '../domain/disclosure.js';
+import {
+  gapToleranceUs,
+  instantIn,
+  manifestFormat,
+  rangeIn,
+  spanOf,
+  type Manifest,
+  type ManifestItem,
+} from '../domain/manifest.js';
+import { gapsIn } from '../domain/segment.js';
+import { GatewayError } from '../errors.js';
+import type { CameraRow } from '../store/cameras.js';
+import type { DeletionRow } from '../store/deletions.js';
+import type { RequestItem, RequestRow } from '../store/requests.js';
+
+export interface ManifestInput {
+  readonly request: RequestRow;
+  readonly items: readonly RequestItem[];
+  readonly cameras: readonly CameraRow[];
+  /** Deletions within the requested range, of any of the cameras. */
+  readonly deletions: readonly DeletionRow[];
+  readonly site: { readonly name: string; readonly timezone: string };
+  readonly version: string;
+  readonly nowUs: number;
+  readonly packagedBy: { readonly id: string; readonly role: 'security' | 'legal' };
+  readonly hashes: { readonly scopeHash: string; readonly contentHash: string };
+  readonly audit: { readonly origin: string; readonly keySha256: string };
+  readonly packageKeySha256: string;
+  readonly files: Manifest['files'];
+}
+
+export const termsOf = (request: RequestRow): DecisionTerms => ({
+  audioReason: request.audioReason,
+  redactedOnlyReason: request.redactedOnlyReason,
+});
+
+export const scopeItemOf = (item: RequestItem): ScopeItem => ({
+  cameraId: item.cameraId,
+  startUs: item.startUs,
+  endUs: item.endUs,
+  sha256: item.sha256,
+  planSha256: item.planSha256,
+  decisions: item.decisions,
+  redactedSha256: item.redactedSha256,
+});
+
+const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+/** Names of an item's two files in the package; the original's is null where the terms keep it back. */
+export const packageNames = (
+  item: RequestItem,
+  terms: DecisionTerms,
+): { readonly original: string | null; readonly redacted: string } => ({
+  original: terms.redactedOnlyReason === null ? `originals/${baseName(item.originalPath)}` : null,
+  redacted: `redacted/${baseName(item.redactedPath)}`,
+});
+
+export function buildManifest(input: ManifestInput): Manifest {
+  const { request, items, site, nowUs } = input;
+  const zone = site.timezone;
+  const { reviewedBy, decidedBy, decidedUs } = request;
+  if (reviewedBy === null || decidedBy === null || decidedUs === null) {
+    throw new GatewayError('internal', `Request ${request.id} was to be packaged without an approval.`);
+  }
+  return {
+    format: manifestFormat,
+    version: 1,
+    software: { name: 'tredive', version: input.version },
+    created: instantIn(nowUs, zone),
+    site: { name: site.name, timezone: zone },
+    request: {
+      id: request.id,
+      ground: request.ground,
+      legalBasis: request.legalBasis,
+      journalNumber: request.journalNumber,
+      recipient: { ...request.recipient },
+      purpose: request.purpose,
+      requested: instantIn(request.requestedUs, zone),
+      range: rangeIn(request, zone),
+      cameraIds: [...request.cameraIds],
+    },
+    cameras: input.cameras.map((camera) => cameraPart(camera, input)),
+    items: items.map((item) => itemPart(item, termsOf(request), zone)),
+    people: {
+      requestedBy: { id: request.requestedBy, role: 'security' },
+      reviewedBy: { id: reviewedBy, role: 'legal' },
+      decidedBy: { id: decidedBy, role: 'legal' },
+      packagedBy: { ...input.packagedBy },
+    },
+    approval: { decided: instantIn(decidedUs, zone), ...input.hashes, terms: termsOf(request) },
+    audit: { ...input.audit },
+    packageKeySha256: input.packageKeySha256,
+    files: input.files.map((file) => ({ ...file })),
+  };
+}
+
+function cameraPart(camera: CameraRow, input: ManifestInput): Manifest['cameras'][number] {
+  const zone = input.site.timezone;
+  const shown = input.items.filter((item) => item.cameraId === camera.cameraId);
+  const disclosed = spanOf(shown);
+  return {
+    id: camera.cameraId,
+    label: camera.label,
+    class: camera.class,
+    audioAllowed: camera.audioAllowed,
+    disclosed: disclosed === null ? null : rangeIn(disclosed, zone),
+    gaps: gapsIn(input.request, shown, gapToleranceUs).map((gap) => rangeIn(gap, zone)),
+    deleted: input.deletions
+      .filter((deletion) => deletion.cameraId === camera.cameraId)
+      .map((deletion) => ({
+        range: rangeIn(deletion, zone),
+        ruleId: deletion.ruleId,
+        due: instantIn(deletion.dueUs, zone),
+        done: deletion.doneUs === null ? null : instantIn(deletion.doneUs, zone),
+        result: deletion.result,
+      })),
+    clock:
+      camera.clock === null
+        ? null
+        : {
+            offsetMs: Math.round(camera.clock.offsetMs),
+            uncertaintyMs: Math.round(camera.clock.uncertaintyMs),
+            measured: instantIn(camera.clock.measuredUs, zone),
+          },
+  };
+}
+
+function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): ManifestItem {
+  const names = packageNames(item, terms);
+  const { summary } = item;
+  return {
+    position: item.position,
+    cameraId: item.cameraId,
+    original: {
+      path: names.original,
+      sha256: item.sha256,
+      sizeBytes: item.sizeBytes,
+      recorderName: item.sourceName,
+      container: item.container,
+      codec: item.codec,
+      width: summary.width,
+      height: summary.height,
+      hasAudio: item.hasAudio,
+      range: rangeIn(item, zone),
+      time: {
+        source: summary.timeSource,
+        quality: summary.timeQuality,
+        disagreementMs: summary.timeDisagreementMs === null ? null : Math.round(summary.timeDisagreementMs),
+      },
+      truncated: summary.truncated,
+      breaks: summary.breaks.map((gap) => rangeIn(gap, zone)),
+    },
+    redacted: {
+      path: names.redacted,
+      sha256: item.redactedSha256,
+      sizeBytes: summary.redactedSizeBytes,
+      derivedFromSha256: item.sha256,
+      operations: [...summary.operations],
+      detector: { name: summary.detector, sha256: summary.detectorSha256, minScore: summary.minScore },
+      planSha256: item.planSha256,
+      frames: { first: summary.firstFrame, end: summary.endFrame },
+      tracks: summary.tracks,
+      uncertainSpans: summary.uncertainSpans,
+      decisions: {
+        keepVisible: item.decisions.keepVisible.map((keep) => ({
+          trackId: keep.trackId,
+          fromFrame: keep.fromFrame ?? null,
+          toFrame: keep.toFrame ?? null,
+        })),
+        drawn: item.decisions.drawn.map((drawn) => ({
+          fromFrame: drawn.fromFrame,
+          toFrame: drawn.toFrame,
+          box: { x: drawn.box.x, y: drawn.box.y, w: drawn.box.w, h: drawn.box.h },
+        })),
+      },
+    },
+  };
+}
