@@ -1,0 +1,65 @@
+/** What the API needs of the rest, as it needs it. The composition root binds the stages to this. */
+import type { Actor } from '../domain/audit-event.js';
+import type { DecisionTerms, RequestScope } from '../domain/disclosure.js';
+import type { Hold } from '../domain/hold.js';
+import type { TimeRange } from '../domain/segment.js';
+import type { User } from '../domain/user.js';
+import type { AuditReport } from '../audit/verify.js';
+import type { CloseReason } from '../disclosure/close.js';
+import type { Coverage } from '../disclosure/coverage.js';
+import type { MaskChange } from '../disclosure/masks.js';
+import type { CreatedRequest } from '../disclosure/request.js';
+import type { RetentionPlan } from '../retention/context.js';
+import type { HoldInput, PlacedHold } from '../disclosure/hold.js';
+import type { Log } from '../platform/log.js';
+import type { Store } from '../store/audit-log.js';
+import type { RequestRow } from '../store/requests.js';
+import type { JobView } from './views.js';
+
+/** Work that outlives its request. Each call returns at once; what becomes of it shows in `of` and in the request's state. */
+export interface ApiJobs {
+  prepare(requestId: string, actor: Actor): void;
+  setMasks(requestId: string, user: User, masks: readonly MaskChange[]): void;
+  pack(requestId: string, user: User): void;
+  /** The job that runs or waits for this request, or the last one where it failed since the gateway started. */
+  of(requestId: string): JobView | null;
+}
+
+export interface ApiDeps {
+  readonly store: Store;
+  readonly log: Log;
+  readonly site: { readonly name: string; readonly timezone: string };
+  readonly api: { readonly https: boolean; readonly sessionHours: number };
+  /** Where paths of request items and derived files start. */
+  readonly dataDir: string;
+  /** The built page, or null where only the API is served. */
+  readonly webDir: string | null;
+  /** At least 32 random bytes as text. Another one than before ends every session. */
+  readonly sessionSecret: string;
+  readonly disclosure: {
+    createRequest(user: User, scope: RequestScope): CreatedRequest;
+    coverageOf(cameraIds: readonly string[], range: TimeRange): Coverage;
+    reviewRequest(user: User, id: string, review: { readonly uncertainSeen: boolean }): RequestRow;
+    decideRequest(
+      user: User,
+      id: string,
+      decision: { readonly approve: boolean; readonly reason: string; readonly terms: DecisionTerms },
+    ): RequestRow;
+    closeRequest(actor: Actor, id: string, why: CloseReason): Promise<RequestRow>;
+    placeHold(user: User, input: HoldInput): PlacedHold;
+    liftHold(user: User, id: string): Hold;
+  };
+  readonly retention: {
+    /** How long before the legal limit footage goes. */
+    readonly marginUs: number;
+    /** What a sweep at this instant would do; changes nothing. */
+    plan(nowUs: number): RetentionPlan;
+    /** Why a sweep would do nothing at this instant, or null. */
+    refusal(nowUs: number): string | null;
+  };
+  readonly audit: {
+    /** The whole log against every checkpoint and anchor. */
+    verify(): AuditReport | Promise<AuditReport>;
+  };
+  readonly jobs: ApiJobs;
+}

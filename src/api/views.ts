@@ -1,0 +1,152 @@
+/** What the API answers, for the page to be compiled against; it imports nothing but types. Every `…Us` goes out with its ISO twin beside it. */
+import type { AuditEvent } from '../domain/audit-event.js';
+import type { CameraClass, RecipientKind } from '../domain/camera.js';
+import type { DisclosureGround } from '../domain/disclosure.js';
+import type { Hold, HoldGround } from '../domain/hold.js';
+import type { TimeRange } from '../domain/segment.js';
+import type { Right, Role } from '../domain/user.js';
+import type { CameraDevice, CameraRow } from '../store/cameras.js';
+import type { CloseReason } from '../disclosure/close.js';
+import type { CameraCoverage, Coverage } from '../disclosure/coverage.js';
+import type { ItemSummary, RequestRow } from '../store/requests.js';
+import type { TaskRow } from '../store/tasks.js';
+
+export type { CameraCoverage, Coverage };
+
+export interface ErrorView {
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly remedy?: string;
+    readonly details?: Readonly<Record<string, unknown>>;
+    /** Where the gateway's log says more. */
+    readonly id?: string;
+  };
+}
+
+export interface SessionView {
+  readonly user: { readonly id: string; readonly name: string; readonly roles: readonly Role[] } | null;
+  /** What this user may do; the API asks again at every act. */
+  readonly rights: readonly Right[];
+  readonly site: { readonly name: string; readonly timezone: string };
+  readonly grounds: Readonly<
+    Record<DisclosureGround, { readonly recipients: readonly RecipientKind[]; readonly needsBasis: boolean }>
+  >;
+}
+
+/** ok: nothing is due. due: to be deleted by the next sweep. late: past the law's own limit. held: due, kept by a hold. */
+export type LimitState = 'ok' | 'due' | 'late' | 'held' | 'empty';
+
+export interface CameraLimit {
+  readonly ruleId: string;
+  /** When the footage that decides the state falls due, and when the law itself is broken; null without footage. */
+  readonly dueUs: number | null;
+  readonly legalUs: number | null;
+  /** Until it is due; negative once that has passed. */
+  readonly hoursLeft: number | null;
+  readonly maxAgeUs: number;
+  readonly state: LimitState;
+}
+
+export interface CameraView {
+  readonly cameraId: string;
+  readonly label: string;
+  readonly purpose: string;
+  readonly origin: CameraRow['origin'];
+  readonly adopted: boolean;
+  readonly policy: {
+    readonly class: CameraClass;
+    readonly retentionDays: number;
+    readonly retentionReason: string | null;
+    readonly maxRetentionDays: number;
+    readonly recipients: readonly RecipientKind[];
+    readonly mayRecord: boolean;
+    readonly audioAllowed: boolean;
+    readonly source: string;
+  };
+  readonly device: CameraDevice;
+  readonly clock: CameraRow['clock'];
+  readonly footage: {
+    readonly segments: number;
+    readonly sizeBytes: number;
+    readonly oldestUs: number | null;
+    readonly newestUs: number | null;
+    readonly missing: number;
+    readonly quarantined: number;
+  };
+  readonly limit: CameraLimit;
+}
+
+export interface CamerasView {
+  readonly nowUs: number;
+  readonly cameras: readonly CameraView[];
+}
+
+export interface TasksView {
+  readonly tasks: readonly TaskRow[];
+}
+
+/** How a person ends a request; the gateway itself ends one whose time has run out. */
+export const closeReasons = ['received', 'withdrawn'] as const satisfies readonly CloseReason[];
+
+/** Why somebody looks at footage, as the log can say it. */
+export const purposes = ['review', 'identify-incident', 'check-quality', 'answer-recipient'] as const;
+export type Purpose = (typeof purposes)[number];
+
+export interface JobView {
+  readonly kind: 'prepare' | 'masks' | 'package';
+  readonly state: 'waiting' | 'running' | 'failed';
+  /** From 0 to 1, null where it cannot be told. */
+  readonly progress: number | null;
+  readonly error: { readonly code: string; readonly message: string; readonly remedy: string | null } | null;
+}
+
+export type RequestView = RequestRow;
+
+export interface RequestsView {
+  readonly requests: readonly (RequestView & { readonly job: JobView | null })[];
+  /** Names of the users that stand in `requestedBy`, `reviewedBy` and `decidedBy`. */
+  readonly people: Readonly<Record<string, string>>;
+}
+
+export interface ItemView extends TimeRange {
+  readonly position: number;
+  readonly cameraId: string;
+  readonly sourceName: string;
+  readonly sizeBytes: number;
+  readonly container: string;
+  readonly codec: string;
+  readonly hasAudio: boolean;
+  readonly sha256: string;
+  readonly redactedSha256: string;
+  readonly summary: ItemSummary;
+  readonly keptVisible: number;
+  readonly drawn: number;
+}
+
+export interface RequestDetailView {
+  readonly request: RequestView;
+  readonly coverage: Coverage;
+  readonly items: readonly ItemView[];
+  readonly events: readonly Pick<AuditEvent, 'seq' | 'atUs' | 'type' | 'actor' | 'data'>[];
+  readonly hold: Hold | null;
+  readonly job: JobView | null;
+  readonly archive: { readonly sizeBytes: number } | null;
+  readonly people: Readonly<Record<string, string>>;
+}
+
+export interface CreatedView {
+  readonly request: RequestView;
+  readonly coverage: Coverage;
+  readonly warnings: readonly string[];
+}
+
+export interface RequestStateView {
+  readonly request: RequestView;
+  readonly job: JobView | null;
+}
+
+export interface HoldsView {
+  readonly holds: readonly (Hold & { readonly active: boolean })[];
+  readonly grounds: Readonly<Record<HoldGround, { readonly source: string; readonly needs: string }>>;
+}

@@ -1,0 +1,239 @@
+/**
+ * The composition root: builds everything in the order in which footage flows, and closes it in reverse. The only file that
+ * sees every stage; commands and the server are given what it builds.
+ */
+import type { KeyObject } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { verifyAuditLog, type AuditReport } from './audit/verify.js';
+import { applyConfiguredCameras, registerFoundCamera } from './cameras/register.js';
+import type { Config } from './config.js';
+import type { DisclosureContext } from './disclosure/context.js';
+import { cleanUpAfterCrash } from './disclosure/recovery.js';
+import { canonicalHash } from './domain/canonical-json.js';
+import { hourUs } from './domain/retention-rules/index.js';
+import { GatewayError, toGatewayError } from './errors.js';
+import { systemClock, type Clock } from './platform/clock.js';
+import { readOrMakeKey, readPrivateKey } from './platform/keys.js';
+import { makeLog, type Log } from './platform/log.js';
+import { systemUptime } from './platform/uptime.js';
+import { version } from './platform/version.js';
+import type { RecordingsContext } from './recordings/context.js';
+import { recoverDeletions } from './retention/recovery.js';
+import type { RetentionContext } from './retention/context.js';
+import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, type Store } from './store/audit-log.js';
+import { openDatabase, type Database } from './store/database.js';
+import { layoutFromConfig } from './recordings/layouts/index.js';
+import { putSeenRoots } from './recordings/roots.js';
+
+export interface Gateway {
+  readonly config: Config;
+  readonly log: Log;
+  readonly store: Store;
+  readonly recordings: RecordingsContext;
+  readonly retention: RetentionContext;
+  readonly disclosure: DisclosureContext;
+  /** Public half of the key that signs the log. */
+  readonly auditKey: KeyObject;
+  verifyAudit(): AuditReport;
+  close(): void;
+}
+
+export interface OpenOptions {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly signal?: AbortSignal;
+}
+
+const databaseFile = (dataDir: string): string => join(dataDir, 'tredive.db');
+const checkpointFile = (dataDir: string): string => join(dataDir, 'checkpoint.txt');
+
+/** Name of the log in its checkpoints. Fixed by the first start: changing it would make another log of it. */
+const originOf = (config: Config): string =>
+  config.audit.origin ??
+  `tredive/${
+    config.site.name
+      .normalize('NFKD')
+      .replace(/[^\p{L}\p{N}]+/gu, '-')
+      .replace(/^-+|-+$/g, '')
+      .toLowerCase() || 'site'
+  }`;
+
+/**
+ * Opens the gateway's data, finishes what a crash left undone, and brings the register in line with the configuration.
+ * Nothing is served or planned before deletions and half-made packages are finished. Throws GatewayError.
+ */
+export async function openGateway(config: Config, options: OpenOptions = {}): Promise<Gateway> {
+  const clock = options.clock ?? systemClock;
+  const log = options.log ?? makeLog(config.log.level);
+  const dataDir = config.data;
+  const db = openDatabase(databaseFile(dataDir));
+  try {
+    const keys = openKeys(db, dataDir);
+    const origin = readOrigin(db) ?? originOf(config);
+    const store = makeStore(db, clock, { origin, privateKey: keys.audit });
+    store.onCheckpoint((note) => {
+      keepCheckpoint(dataDir, config.audit.anchors, note, log);
+    });
+    if (countEvents(db) === 0) {
+      store.act('gateway', (note) => {
+        note('gateway.initialised', 'gateway', { origin, version });
+      });
+    }
+    applyConfiguredCameras(store, config.cameras);
+
+    const rootPaths = new Map(config.roots.map((root) => [root.id, root.path]));
+    const recordings: RecordingsContext = {
+      store,
+      log,
+      roots: config.roots.map((root) => ({
+        id: root.id,
+        path: root.path,
+        layout: layoutFromConfig(root.layout, { siteTimezone: root.timezone ?? config.site.timezone }),
+      })),
+      quietMs: config.recordings.quietSeconds * 1000,
+      poll: config.recordings.poll,
+      registerCamera: (note, cameraId, label) => {
+        registerFoundCamera(store, note, cameraId, label);
+      },
+    };
+    putSeenRoots(recordings);
+    const retention: RetentionContext = {
+      store,
+      log,
+      dataDir,
+      marginUs: Math.round(config.retention.marginHours * hourUs),
+      rootPath: (id) => rootPaths.get(id) ?? null,
+      uptime: systemUptime,
+    };
+    const disclosure: DisclosureContext = {
+      store,
+      log,
+      dataDir,
+      site: config.site,
+      rootPath: (id) => {
+        const path = rootPaths.get(id);
+        if (path !== undefined) return path;
+        throw new GatewayError('root-untrusted', `Root "${id}" is not in the configuration any more.`, {
+          remedy: 'Put it back under "roots" for as long as its footage is needed.',
+        });
+      },
+      redaction: config.redaction,
+      packageDays: config.disclosure.packageDays,
+      packageKey: keys.package,
+      audit: { origin, privateKey: keys.audit },
+      version,
+    };
+
+    await recoverDeletions(retention, { ...(options.signal && { signal: options.signal }) });
+    await cleanUpAfterCrash(disclosure);
+
+    return {
+      config,
+      log,
+      store,
+      recordings,
+      retention,
+      disclosure,
+      auditKey: createPublicKey(keys.audit),
+      verifyAudit: () => verifyAudit(db, config, createPublicKey(keys.audit)),
+      close: () => {
+        db.close();
+      },
+    };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Notes once per changed configuration that it was applied, by its hash: paths and names stay out of the log. */
+export function noteConfiguration(gateway: Gateway): void {
+  const { file: _file, ...content } = gateway.config;
+  const hash = canonicalHash(JSON.parse(JSON.stringify(content)) as never);
+  gateway.store.act('gateway', (note) => {
+    note('config.applied', 'gateway', { sha256: hash });
+  });
+}
+
+function openKeys(db: Database, dataDir: string): { audit: KeyObject; package: KeyObject } {
+  const auditPath = join(dataDir, 'keys', 'audit.pem');
+  const packagePath = join(dataDir, 'keys', 'package.pem');
+  mkdirSync(dirname(auditPath), { recursive: true, mode: 0o700 });
+  // A log that exists is only ever continued with its own key.
+  const read = countEvents(db) > 0 ? readPrivateKey : readOrMakeKey;
+  return { audit: read(auditPath), package: read(packagePath) };
+}
+
+function readOrigin(db: Database): string | null {
+  const [first] = readCheckpoints(db);
+  return first?.note.split('\n', 1)[0] ?? null;
+}
+
+/**
+ * Copies of the newest signed checkpoint outside the database, so that a rolled-back database is noticed. The copy in the
+ * data folder is only the newest; the configured anchors, best on another machine, get every one.
+ */
+function keepCheckpoint(dataDir: string, anchors: readonly string[], note: string, log: Log): void {
+  try {
+    const partial = `${checkpointFile(dataDir)}.partial`;
+    writeFileSync(partial, note);
+    renameSync(partial, checkpointFile(dataDir));
+    for (const anchor of anchors) {
+      mkdirSync(dirname(anchor), { recursive: true });
+      appendFileSync(anchor, `${JSON.stringify(note)}\n`);
+    }
+  } catch (error) {
+    // The act itself is committed with its own checkpoint; a missing copy only weakens the proof, so it is said, not thrown.
+    log.error({ err: toGatewayError(error) }, 'a copy of the audit checkpoint could not be written');
+  }
+}
+
+function readAnchors(config: Config): string[] {
+  const notes: string[] = [];
+  if (existsSync(checkpointFile(config.data))) notes.push(readFileSync(checkpointFile(config.data), 'utf8'));
+  for (const anchor of config.audit.anchors) {
+    if (!existsSync(anchor)) continue;
+    for (const line of readFileSync(anchor, 'utf8').split('\n')) {
+      if (line === '') continue;
+      try {
+        notes.push(String(JSON.parse(line)));
+      } catch {
+        // Not a line of ours: handed on as it is, so that the verification names it.
+        notes.push(line);
+      }
+    }
+  }
+  return notes;
+}
+
+/** Checks the whole log with nothing but the database opened for reading and the public key. */
+export function verifyAudit(db: Database, config: Config, publicKey: KeyObject): AuditReport {
+  const read = db.transaction(() =>
+    verifyAuditLog(
+      {
+        entries: readEntries(db),
+        checkpoints: readCheckpoints(db),
+        anchors: readAnchors(config),
+        frontierSize: readFrontier(db).size,
+      },
+      publicKey,
+    ),
+  );
+  return read();
+}
+
+/** The database for reading alone, for commands that must change nothing. Throws where there is none yet. */
+export function openForReading(config: Config): { db: Database; auditKey: KeyObject } {
+  const path = databaseFile(config.data);
+  if (!existsSync(path)) {
+    throw new GatewayError('not-found', `There is no database in ${config.data} yet.`, {
+      remedy: 'Run "tredive scan" or "tredive serve" first.',
+    });
+  }
+  return {
+    db: openDatabase(path, { readonly: true }),
+    auditKey: createPublicKey(readPrivateKey(join(config.data, 'keys', 'audit.pem'))),
+  };
+}

@@ -1,0 +1,62 @@
+/** Binds the stages to what the API asks for. */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ApiDeps, ApiJobs } from '../api/deps.js';
+import type { Gateway } from '../app.js';
+import { closeRequest } from '../disclosure/close.js';
+import { coverageOf } from '../disclosure/coverage.js';
+import { decideRequest } from '../disclosure/decide.js';
+import { lift, placeHold } from '../disclosure/hold.js';
+import { createRequest } from '../disclosure/request.js';
+import { reviewRequest } from '../disclosure/review.js';
+import { readTextIfThere, writeDurably } from '../platform/durable-file.js';
+import { planDeletions } from '../retention/plan.js';
+import { refusalReason } from '../retention/trust.js';
+
+/** dist/web beside dist/cli. */
+const webDir = fileURLToPath(new URL('../web/', import.meta.url));
+
+export async function apiDeps(gateway: Gateway, jobs: ApiJobs): Promise<ApiDeps> {
+  const { config, store, log, disclosure, retention } = gateway;
+  return {
+    store,
+    log,
+    site: config.site,
+    api: config.api,
+    dataDir: config.data,
+    webDir: existsSync(join(webDir, 'index.html')) ? webDir : null,
+    sessionSecret: await sessionSecret(config.data),
+    disclosure: {
+      createRequest: (user, scope) => {
+        const created = createRequest(disclosure, user, scope);
+        // Preparing starts when the request is made, so that a reviewer rarely waits.
+        jobs.prepare(created.request.id, `user:${user.id}`);
+        return created;
+      },
+      coverageOf: (cameraIds, range) => coverageOf(disclosure, cameraIds, range),
+      reviewRequest: (user, id, review) => reviewRequest(disclosure, user, id, review),
+      decideRequest: (user, id, decision) => decideRequest(disclosure, user, id, decision),
+      closeRequest: (actor, id, why) => closeRequest(disclosure, actor, id, why),
+      placeHold: (user, input) => placeHold(disclosure, user, input),
+      liftHold: (user, id) => lift(disclosure, user, id),
+    },
+    retention: {
+      marginUs: retention.marginUs,
+      plan: (nowUs) => planDeletions(retention, nowUs),
+      refusal: (nowUs) => refusalReason(retention, nowUs),
+    },
+    audit: { verify: () => gateway.verifyAudit() },
+    jobs,
+  };
+}
+
+async function sessionSecret(dataDir: string): Promise<string> {
+  const path = join(dataDir, 'keys', 'session-secret');
+  const known = await readTextIfThere(path);
+  if (known !== null && known.length >= 32) return known;
+  const made = randomBytes(48).toString('base64url');
+  await writeDurably(path, made, 0o600);
+  return made;
+}

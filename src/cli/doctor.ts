@@ -1,0 +1,89 @@
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { loadConfig } from '../config.js';
+import { toGatewayError } from '../errors.js';
+import { findFfmpeg } from '../platform/ffmpeg.js';
+import { native } from '../platform/native.js';
+import { readManifest } from '../redaction/detectors/index.js';
+import { define } from './command.js';
+
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** Each check says what it found, or what is wrong and what to do. */
+async function attempt(name: string, look: () => string | Promise<string>): Promise<Check> {
+  try {
+    return { name, ok: true, detail: await look() };
+  } catch (thrown) {
+    const { message, remedy } = toGatewayError(thrown);
+    return { name, ok: false, detail: remedy === undefined ? message : `${message} ${remedy}` };
+  }
+}
+
+export function doctor(program: Command): void {
+  define(
+    program.command('doctor').description('what is installed, what is missing, what to do'),
+    async ({ options }) => {
+      const checks = [
+        await attempt('node', () => process.version),
+        await attempt('native addon', () => {
+          native();
+          return 'loads';
+        }),
+        await attempt('ffmpeg', async () => {
+          const { path, version, origin } = await findFfmpeg();
+          return `${version} (${origin}: ${path})`;
+        }),
+        await attempt('detector', () => {
+          const { name, sha256 } = readManifest('centernet');
+          return `${name}, SHA-256 ${sha256}`;
+        }),
+        await attempt('web page', () => {
+          const page = new URL('../web/index.html', import.meta.url);
+          if (!existsSync(page)) throw new Error('The page is not built. Run npm run build.');
+          return 'built';
+        }),
+        await attempt('configuration', () => loadConfig(options.config).file),
+      ];
+      if (checks.at(-1)?.ok === true) {
+        const config = loadConfig(options.config);
+        for (const root of config.roots) {
+          checks.push(
+            await attempt(`root ${root.id}`, () => {
+              accessSync(root.path, constants.R_OK | constants.W_OK | constants.X_OK);
+              return `${root.path} can be read, and footage in it deleted`;
+            }),
+          );
+        }
+        checks.push(
+          await attempt('data folder', async () => {
+            const { data } = config;
+            if (!existsSync(data)) return `${data} will be made`;
+            accessSync(data, constants.R_OK | constants.W_OK | constants.X_OK);
+            const { bavail, bsize } = await statfs(data);
+            const freeGb = (Number(bavail) * Number(bsize)) / 1e9;
+            if (freeGb < 1) throw new Error(`${data} has only ${freeGb.toFixed(2)} GB free. Free some space.`);
+            return `${data}, ${freeGb.toFixed(0)} GB free`;
+          }),
+          await attempt('keys', () => {
+            const keys = join(config.data, 'keys');
+            if (!existsSync(keys)) return 'will be made at the first start';
+            if ((statSync(keys).mode & 0o077) !== 0) throw new Error(`${keys} can be read by others. chmod 700 it.`);
+            return 'readable by this user alone';
+          }),
+        );
+      }
+      const ok = checks.every((one) => one.ok);
+      return {
+        json: { ok, checks },
+        text: checks.map((one) => `${one.ok ? 'ok    ' : 'WRONG '} ${one.name}: ${one.detail}`).join('\n'),
+        ok,
+      };
+    },
+  );
+}

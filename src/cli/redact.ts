@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Command } from 'commander';
+import { loadConfig } from '../config.js';
+import { openGateway } from '../app.js';
+import { maskEveryone } from '../domain/redaction-plan.js';
+import { GatewayError } from '../errors.js';
+import { sha256File, writeDurably } from '../platform/durable-file.js';
+import { defaultRedaction, redactFile, reportOf } from '../redaction/redact.js';
+import { define, progressBar, type CommonOptions } from './command.js';
+import { decisionsForm, readJson } from './request.js';
+
+interface RedactOptions extends CommonOptions {
+  readonly style: 'solid' | 'pixelate';
+  readonly report?: string;
+  readonly keep?: string;
+  readonly force?: true;
+}
+
+export function redact(program: Command): void {
+  define<RedactOptions>(
+    program
+      .command('redact')
+      .description('mask people in one file; nothing is written unless every frame of the result was proved')
+      .argument('<in>', 'any video that ffmpeg reads')
+      .argument('<out>', 'the masked copy, .mp4')
+      .option('--style <style>', 'solid or pixelate', 'solid')
+      .option('--report <file>', 'JSON: size, fps, tracks with a box for each frame')
+      .option(
+        '--keep <file>',
+        'JSON: { "keepVisible": [{ "trackId": 3 }], "drawn": [] }; track numbers are those of --report',
+      )
+      .option('--force', 'replace <out> if it is there'),
+    async ({ args: [input = '', output = ''], options, signal }) => {
+      if (!['solid', 'pixelate'].includes(options.style))
+        throw new GatewayError('usage', `There is no style "${options.style}".`, { remedy: 'Use solid or pixelate.' });
+      const from = resolve(input);
+      const to = resolve(output);
+      if (!existsSync(from))
+        throw new GatewayError('not-found', `There is no file ${from}.`, { remedy: 'Check the path.' });
+      if (from === to)
+        throw new GatewayError('usage', 'Input and output are the same file.', {
+          remedy: 'Name another output: an original is never overwritten.',
+        });
+      if (existsSync(to) && options.force !== true)
+        throw new GatewayError('conflict', `${to} is there already.`, {
+          remedy: 'Name another output, or add --force.',
+        });
+      const decisions =
+        options.keep === undefined ? maskEveryone : readJson(options.keep, decisionsForm, 'the decisions');
+      const site = siteOf(options);
+      const bar = progressBar(basename(from));
+      try {
+        const done = await redactFile({
+          input: from,
+          output: to,
+          decisions,
+          settings: { ...(site?.redaction ?? defaultRedaction), style: options.style },
+          run: {
+            signal,
+            onProgress: ({ framesDone, framesTotal }) => {
+              bar.update(framesDone, framesTotal);
+            },
+          },
+        });
+        if (options.report !== undefined)
+          await writeDurably(resolve(options.report), JSON.stringify(reportOf(done.analysis)));
+        if (site !== null) {
+          try {
+            await noteInLog(site, from, to, done.frames);
+          } catch (error) {
+            // No act without its event: a copy that the log does not know is not left behind.
+            await rm(to, { force: true });
+            throw error;
+          }
+        }
+        const { frames, seconds, analysis } = done;
+        const json = {
+          frames,
+          seconds,
+          tracks: analysis.tracks.length,
+          fps: analysis.fps,
+          detector: analysis.detector.name,
+          uncertain: analysis.tracks.reduce((sum, track) => sum + track.uncertain.length, 0),
+          damaged: analysis.damaged,
+          notes: analysis.notes,
+          sha256: await sha256File(to),
+        };
+        return {
+          json,
+          text: `${to}: ${frames} frames, ${analysis.tracks.length} tracks, in ${seconds.toFixed(1)} s${analysis.notes.map((line) => `\n  note: ${line}`).join('')}`,
+        };
+      } finally {
+        bar.stop();
+      }
+    },
+  );
+}
+
+/** A masked copy is logged in the site that was named with --config; without one this is a tool for any file, and says so. */
+function siteOf(options: RedactOptions): ReturnType<typeof loadConfig> | null {
+  const named = parseArgs({ args: process.argv.slice(2), strict: false, options: { config: { type: 'string' } } })
+    .values.config;
+  if (named !== undefined) return loadConfig(options.config);
+  process.stderr.write('Not entered in any audit log: no --config was given.\n');
+  return null;
+}
+
+async function noteInLog(
+  config: ReturnType<typeof loadConfig>,
+  from: string,
+  to: string,
+  frames: number,
+): Promise<void> {
+  const gateway = await openGateway(config);
+  try {
+    const [source, copy] = [await sha256File(from), await sha256File(to)];
+    const subject = createHash('sha256').update(source).digest('hex').slice(0, 16);
+    gateway.store.act('operator', (note) => {
+      note('redaction.rendered', `file:${subject}`, { sourceSha256: source, copySha256: copy, frames });
+    });
+  } finally {
+    gateway.close();
+  }
+}

@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import { formatLocal, parseInstant } from '../domain/time.js';
+import { GatewayError } from '../errors.js';
+import { applyDeletions } from '../retention/delete.js';
+import { planDeletions } from '../retention/plan.js';
+import { count, define, progressBar, table, withGateway, type CommonOptions } from './command.js';
+
+export function retain(program: Command): void {
+  define<CommonOptions & { apply?: true; at?: string }>(
+    program
+      .command('retain')
+      .description('show what retention would delete now; with --apply, delete it')
+      .option('--apply', 'delete what is due')
+      .option('--at <instant>', 'plan for another instant (dry run only), such as 2026-03-29T00:00:00Z'),
+    ({ options, signal }) => {
+      if (options.apply === true && options.at !== undefined) {
+        throw new GatewayError('usage', '--at is for a dry run only.', { remedy: 'Leave out --apply, or --at.' });
+      }
+      const atUs = options.at === undefined ? null : parseInstant(options.at);
+      return withGateway(options, signal, async (gateway) => {
+        const { timezone } = gateway.config.site;
+        if (options.apply !== true) {
+          const plan = planDeletions(gateway.retention, atUs ?? gateway.store.clock.nowUs());
+          const rows = plan.segments.map((segment) => [
+            segment.cameraId,
+            formatLocal(segment.startUs, timezone),
+            formatLocal(segment.dueUs, timezone),
+            segment.ruleId,
+            segment.path,
+          ]);
+          const text = [
+            ...(rows.length > 0 ? [table(['camera', 'oldest frame', 'due since', 'rule', 'path'], rows)] : []),
+            `Dry run: ${count(plan.due, 'segment')} due, ${plan.held} held, ${plan.late} past the legal limit. --apply deletes what is due.`,
+            ...(plan.refused === null ? [] : [`Would be refused: ${plan.refused}`]),
+          ].join('\n');
+          return { json: { applied: false, ...plan, deleted: 0, failed: [] }, text };
+        }
+        const bar = progressBar('segments');
+        try {
+          const result = await applyDeletions(gateway.retention, {
+            signal,
+            onProgress: ({ done, total }) => {
+              bar.update(done, total);
+            },
+          });
+          const text = [
+            `${count(result.deleted, 'segment')} deleted, ${result.held} held, ${result.failed.length} failed, ${result.late} past the legal limit`,
+            ...result.failed.map(({ path, reason }) => `  FAILED  ${path}: ${reason}`),
+            ...(result.refused === null ? [] : [`Refused: ${result.refused}`]),
+          ].join('\n');
+          if (result.refused !== null || result.failed.length > 0) process.exitCode = 1;
+          return { json: { applied: true, ...result }, text };
+        } finally {
+          bar.stop();
+        }
+      });
+    },
+  );
+}

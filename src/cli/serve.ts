@@ -1,0 +1,125 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Command } from 'commander';
+import { Cron } from 'croner';
+import { makeApi } from '../api/server.js';
+import { noteConfiguration, openGateway, type Gateway } from '../app.js';
+import { discoverCameras } from '../cameras/index.js';
+import { registerDiscovered } from '../cameras/register.js';
+import { loadConfig } from '../config.js';
+import { expirePackages } from '../disclosure/close.js';
+import { toGatewayError, GatewayError } from '../errors.js';
+import { version } from '../platform/version.js';
+import { scanRoots } from '../recordings/scan.js';
+import { watchRoots } from '../recordings/watch.js';
+import { applyDeletions } from '../retention/delete.js';
+import { removeExpiredSessions } from '../store/users.js';
+import { apiDeps } from './api-deps.js';
+import { define } from './command.js';
+import { discoveryOptions } from './discover.js';
+import { makeJobs } from './jobs.js';
+
+export function serve(program: Command): void {
+  define(
+    program.command('serve').description('run the gateway until SIGTERM or SIGINT'),
+    async ({ options, signal }) => {
+      const gateway = await openGateway(loadConfig(options.config), { signal });
+      try {
+        await runGateway(gateway, signal);
+      } finally {
+        gateway.close();
+      }
+      return null;
+    },
+  );
+}
+
+/** Runs until `signal`; then stops taking work, lets what cannot be cut short end, and closes in reverse order. */
+async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> {
+  const { config, log, store } = gateway;
+  noteConfiguration(gateway);
+  store.act('gateway', (note) => {
+    note('gateway.started', 'gateway', { version });
+  });
+  const jobs = makeJobs(gateway, signal);
+  const server = createServer(makeApi(await apiDeps(gateway, jobs)));
+  await listen(server, config.api.host, config.api.port);
+  const { port } = server.address() as AddressInfo;
+  log.info({ url: `http://${config.api.host}:${port}/` }, 'tredive is ready');
+
+  // One thing at a time each: a sweep that takes long is never started twice, and a failure is said and tried again.
+  const timers: Cron[] = [];
+  const every = (name: string, minutes: number, work: () => Promise<unknown>): Promise<void> => {
+    const attempt = async (): Promise<void> => {
+      try {
+        if (!signal.aborted) await work();
+      } catch (error) {
+        if (!signal.aborted) log.error({ err: toGatewayError(error) }, `${name} failed; it is tried again`);
+      }
+    };
+    timers.push(new Cron('* * * * * *', { interval: Math.max(1, Math.round(minutes * 60)), protect: true }, attempt));
+    return attempt();
+  };
+  const watcher = await watchRoots(gateway.recordings, { signal });
+  const sweep = async (): Promise<void> => {
+    const result = await applyDeletions(gateway.retention, { signal });
+    if (result.deleted > 0) log.info({ deleted: result.deleted, held: result.held }, 'retention sweep');
+    if (result.refused !== null) log.error({ reason: result.refused }, 'retention sweep refused');
+    for (const { path, reason } of result.failed) log.error({ path, reason }, 'a segment could not be deleted');
+    if (result.late > 0) log.error({ late: result.late }, 'footage is past its legal limit');
+  };
+  // What was recorded while the gateway was down is known before the first sweep judges it.
+  await every('scan', config.recordings.rescanMinutes, () => scanRoots(gateway.recordings, { signal }));
+  await every('retention sweep', config.retention.sweepMinutes, sweep);
+  await every('expiry of packages', 60, async () => {
+    await expirePackages(gateway.disclosure);
+    removeExpiredSessions(store.db, store.clock.nowUs());
+  });
+  if (config.discovery.enabled) {
+    void every('camera discovery', config.discovery.everyMinutes, async () => {
+      const found = await discoverCameras({ ...discoveryOptions(config), signal });
+      const { problems } = registerDiscovered(store, found.cameras);
+      for (const problem of [...found.problems, ...problems]) log.warn(problem, 'camera discovery');
+    });
+  }
+  jobs.resume();
+
+  await new Promise<void>((stopped) => {
+    if (signal.aborted) stopped();
+    else
+      signal.addEventListener(
+        'abort',
+        () => {
+          stopped();
+        },
+        { once: true },
+      );
+  });
+  log.info('stopping');
+  for (const timer of timers) timer.stop();
+  server.closeAllConnections();
+  await new Promise((closed) => server.close(closed));
+  await watcher.close();
+  await jobs.close();
+  store.act('gateway', (note) => {
+    note('gateway.stopped', 'gateway', {});
+  });
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((ready, failed) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      failed(
+        error.code === 'EADDRINUSE'
+          ? new GatewayError('conflict', `Port ${port} of ${host} is in use.`, {
+              remedy: 'Stop the other program, or set api.port.',
+              cause: error,
+            })
+          : toGatewayError(error, `listening on ${host}:${port}`),
+      );
+    });
+    server.listen(port, host, () => {
+      ready();
+    });
+  });
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+/** argv -> one file in cli/. ADD A COMMAND HERE. */
+import { Command, CommanderError } from 'commander';
+import { audit } from './cli/audit.js';
+import { check } from './cli/check.js';
+import { discover } from './cli/discover.js';
+import { doctor } from './cli/doctor.js';
+import { fail } from './cli/command.js';
+import { hold } from './cli/hold.js';
+import { redact } from './cli/redact.js';
+import { request } from './cli/request.js';
+import { retain } from './cli/retain.js';
+import { scan } from './cli/scan.js';
+import { serve } from './cli/serve.js';
+import { user } from './cli/user.js';
+import { verify } from './cli/verify.js';
+import { version } from './platform/version.js';
+
+const program = new Command('tredive')
+  .description('CCTV recording retention and disclosure gateway')
+  .version(version)
+  .showHelpAfterError('(see --help)')
+  .exitOverride();
+
+for (const add of [serve, scan, retain, redact, verify, audit, discover, check, doctor, request, hold, user])
+  add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) await fail(error, process.argv.includes('--json'));
+  // --help and --version also arrive here, with exit code 0; every other message of commander's is about wrong words.
+  else process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

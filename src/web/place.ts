@@ -1,0 +1,41 @@
+/** Which view is shown, kept in the address so that the back button and a bookmark work. */
+import { useSyncExternalStore } from 'react';
+
+export type Place =
+  | { readonly view: 'cameras' }
+  | { readonly view: 'requests' }
+  | { readonly view: 'new' }
+  | { readonly view: 'request'; readonly id: string }
+  | { readonly view: 'unknown' };
+
+export const hrefOf = {
+  cameras: '#/cameras',
+  requests: '#/requests',
+  new: '#/requests/new',
+  request: (id: string): string => `#/requests/${encodeURIComponent(id)}`,
+} as const;
+
+function read(hash: string): Place {
+  if (hash === '' || hash === '#' || hash === '#/' || hash === hrefOf.cameras) return { view: 'cameras' };
+  if (hash === hrefOf.requests) return { view: 'requests' };
+  if (hash === hrefOf.new) return { view: 'new' };
+  const id = /^#\/requests\/([A-Za-z0-9_-]+)$/.exec(hash)?.[1];
+  return id === undefined ? { view: 'unknown' } : { view: 'request', id };
+}
+
+export function goTo(href: string): void {
+  window.location.hash = href;
+}
+
+export function usePlace(): Place {
+  const hash = useSyncExternalStore(
+    (changed) => {
+      window.addEventListener('hashchange', changed);
+      return () => {
+        window.removeEventListener('hashchange', changed);
+      };
+    },
+    () => window.location.hash,
+  );
+  return read(hash);
+}
