@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { localToUs } from '../../src/domain/time.js';
 import { layoutFromConfig, type LayoutConfig } from '../../src/recordings/layouts/index.js';
-import { probeFile } from '../../src/recordings/probe.js';
+import { probeHere } from '../../src/recordings/probe-here.js';
 
 const footage = process.env['TREDIVE_FOOTAGE'] ?? '';
 const present = footage !== '' && existsSync(join(footage, 'recordings-small'));
@@ -64,7 +64,7 @@ async function checkPlayable(root: string, config: LayoutConfig, day: string, ro
   const reading =
     match.start.kind === 'utc' ? { us: match.start.us } : localToUs(match.start.fields, match.start.timeZone);
   expect(reading).toMatchObject({ us: Date.parse(`${day}T${start}Z`) * 1000 });
-  const probe = await probeFile(join(root, path));
+  const probe = await probeHere(join(root, path));
   if (!probe.ok) throw new Error(`${path}: ${probe.reason}`);
   const { container, codec, width, height, hasAudio, truncated } = probe;
   expect(`${container} ${codec} ${width}x${height}${hasAudio ? '+' : ''}${truncated ? '!' : ''}`).toBe(media);
@@ -80,7 +80,7 @@ describe.skipIf(!present)('recordings-small as one root', () => {
 
   test.each(Object.entries(brokenSmall))('%s is %s', async (path, reason) => {
     expect(layoutFromConfig(small, site).decode(path).kind).toBe('match');
-    expect(await probeFile(join(root, path))).toMatchObject({ ok: false, reason });
+    expect(await probeHere(join(root, path))).toMatchObject({ ok: false, reason });
   });
 
   test('no file is left out, and the unfinished one waits', () => {
@@ -105,7 +105,7 @@ describe.skipIf(!present)('recordings-motion, written by a real recorder that wa
 
   test.each(['Lobby/2026-11-23/14-33-06-ev01.mp4', 'Yard/2026-11-23/14-33-08-ev01.mp4'])('%s', async (path) => {
     expect(layoutFromConfig(motion, site).decode(path).kind).toBe('match');
-    expect(await probeFile(join(root, path))).toMatchObject({ ok: false, reason: 'no-index' });
+    expect(await probeHere(join(root, path))).toMatchObject({ ok: false, reason: 'no-index' });
   });
 
   test.each(['cam1.conf', 'motion.conf', 'movie_end.log'])('%s is a companion', (path) => {

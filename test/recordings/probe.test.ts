@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { probeFile, type ProbeResult } from '../../src/recordings/probe.js';
+import { probeHere, type ProbeResult } from '../../src/recordings/probe-here.js';
 import { ffmpeg, make, recipes, type Recipe } from './make-media.js';
 
 let folder = '';
@@ -17,7 +17,7 @@ afterAll(() => {
 });
 
 const probed = async (name: string): Promise<ProbeResult> => {
-  const result = await probeFile(path(name));
+  const result = await probeHere(path(name));
   if (!result.ok) throw new Error(`${name}: ${result.reason} (${result.detail})`);
   return result;
 };
@@ -107,7 +107,7 @@ describe('what recorders write', () => {
       'frag_keyframe+empty_moov',
       path('hour.mp4'),
     );
-    const result = await probeFile(path('hour.mp4'), { bytes: 6e6, reads: 30, ms: 20_000 });
+    const result = await probeHere(path('hour.mp4'), { bytes: 6e6, reads: 30, ms: 20_000 });
     expect(result).toMatchObject({ ok: true, container: 'fmp4', truncated: false });
     if (result.ok) {
       expect(Math.abs(result.durationUs - 3600e6)).toBeLessThan(1e6);
@@ -177,7 +177,7 @@ describe('files that cannot be indexed', () => {
     ['unknown-format', 'playlist.ts', () => Buffer.from('#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\nplain.ts\n')],
   ] as const)('%s: %s', async (reason, name, change) => {
     changed('plain.mp4', name, change);
-    expect(await probeFile(path(name))).toMatchObject({ ok: false, reason });
+    expect(await probeHere(path(name))).toMatchObject({ ok: false, reason });
   });
 
   test('an initialisation segment alone, and a fragment without one', async () => {
@@ -185,12 +185,12 @@ describe('files that cannot be indexed', () => {
     const first = boxAt(bytes, 'moof') - 4;
     writeFileSync(path('init.mp4'), bytes.subarray(0, first));
     writeFileSync(path('part.m4s'), bytes.subarray(first));
-    expect(await probeFile(path('init.mp4'))).toMatchObject({ ok: false, reason: 'no-media' });
-    expect(await probeFile(path('part.m4s'))).toMatchObject({ ok: false, reason: 'no-index' });
+    expect(await probeHere(path('init.mp4'))).toMatchObject({ ok: false, reason: 'no-media' });
+    expect(await probeHere(path('part.m4s'))).toMatchObject({ ok: false, reason: 'no-index' });
   });
 
   test('sound only', async () => {
-    expect(await probeFile(path('sound-only.mp4'))).toMatchObject({ ok: false, reason: 'no-video' });
+    expect(await probeHere(path('sound-only.mp4'))).toMatchObject({ ok: false, reason: 'no-video' });
   });
 
   test('what is no file at all', async () => {
@@ -198,7 +198,7 @@ describe('files that cannot be indexed', () => {
     symlinkSync(path('plain.mp4'), path('link.mp4'));
     execFileSync('mkfifo', [path('pipe.mp4')]);
     for (const name of ['folder.mp4', 'link.mp4', 'pipe.mp4', 'absent.mp4']) {
-      expect(await probeFile(path(name)), name).toMatchObject({ ok: false, reason: 'unreadable' });
+      expect(await probeHere(path(name)), name).toMatchObject({ ok: false, reason: 'unreadable' });
     }
   });
 });
