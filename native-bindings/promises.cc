@@ -37,7 +37,12 @@ void Background::Post(Task task) {
   const napi_status status =
       toJavaScript_.NonBlockingCall(held, [](Napi::Env env, Napi::Function, Task* run) {
         const std::unique_ptr<Task> owned(run);
-        if (static_cast<napi_env>(env) != nullptr) (*owned)(env);
+        if (static_cast<napi_env>(env) == nullptr) return;
+        try {
+          (*owned)(env);
+        } catch (const Napi::Error&) {
+          // A worker thread that is being terminated runs no more JavaScript: nobody is left to be told.
+        }
       });
   if (status != napi_ok) delete held;
 }

@@ -11,7 +11,7 @@ import { applyConfiguredCameras, registerFoundCamera } from './cameras/register.
 import type { Config } from './config.js';
 import type { DisclosureContext } from './disclosure/context.js';
 import { cleanUpAfterCrash } from './disclosure/recovery.js';
-import { canonicalHash } from './domain/canonical-json.js';
+import { canonicalHash, type Json } from './domain/canonical-json.js';
 import { hourUs } from './domain/retention-rules/index.js';
 import { GatewayError, toGatewayError } from './errors.js';
 import { systemClock, type Clock } from './platform/clock.js';
@@ -105,7 +105,8 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       dataDir,
       marginUs: Math.round(config.retention.marginHours * hourUs),
       rootPath: (id) => rootPaths.get(id) ?? null,
-      uptime: systemUptime,
+      // A clock that a test moves is not compared with the machine's own uptime.
+      ...(options.clock === undefined && { uptime: systemUptime }),
     };
     const disclosure: DisclosureContext = {
       store,
@@ -150,8 +151,8 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
 
 /** Notes once per changed configuration that it was applied, by its hash: paths and names stay out of the log. */
 export function noteConfiguration(gateway: Gateway): void {
-  const { file: _file, ...content } = gateway.config;
-  const hash = canonicalHash(JSON.parse(JSON.stringify(content)) as never);
+  // As JSON has it: what is left out in the file is left out here.
+  const hash = canonicalHash(JSON.parse(JSON.stringify({ ...gateway.config, file: '' })) as Json);
   gateway.store.act('gateway', (note) => {
     note('config.applied', 'gateway', { sha256: hash });
   });

@@ -89,7 +89,7 @@ const schema = z.strictObject({
     .strictObject({
       detector: z.string().min(1).default('centernet'),
       minScore: z.number().min(0.05).max(0.5).default(0.2),
-      padding: z.number().min(0.05).max(1).default(0.15),
+      padding: z.number().min(0.03).max(1).default(0.08),
       detectionsPerSecond: z.number().min(1).max(30).default(6),
       workers: z.number().int().min(1).max(16).default(2),
       style: z.enum(['solid', 'pixelate']).default('solid'),
@@ -233,7 +233,14 @@ export function parseConfig(text: string, file: string): Config {
     fault(lines.linePos(error.pos[0]).line, error.message.split('\n')[0] ?? 'is not YAML');
   if (faults.length > 0) throw invalid(faults);
 
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 10 }) ?? {});
+  let content: unknown;
+  try {
+    content = document.toJS({ maxAliasCount: 10 }) ?? {};
+  } catch (error) {
+    // The library throws where aliases multiply: a few lines of text that would fill the memory.
+    throw invalid([`${file}:1: ${toGatewayError(error).message}. Write it without aliases.`]);
+  }
+  const parsed = schema.safeParse(content);
   if (!parsed.success) {
     for (const issue of flatten(parsed.error.issues)) {
       if (issue.code === 'unrecognized_keys') {

@@ -3,18 +3,23 @@ import { formatLocal, parseInstant } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
 import { applyDeletions } from '../retention/delete.js';
 import { planDeletions } from '../retention/plan.js';
+import { acceptClock } from '../retention/trust.js';
 import { count, define, progressBar, table, withGateway, type CommonOptions } from './command.js';
 
 export function retain(program: Command): void {
-  define<CommonOptions & { apply?: true; at?: string }>(
+  define<CommonOptions & { apply?: true; at?: string; acceptClock?: true }>(
     program
       .command('retain')
       .description('show what retention would delete now; with --apply, delete it')
       .option('--apply', 'delete what is due')
+      .option('--accept-clock', 'with --apply: vouch that the clock is right, after it was wrong')
       .option('--at <instant>', 'plan for another instant (dry run only), such as 2026-03-29T00:00:00Z'),
     ({ options, signal }) => {
       if (options.apply === true && options.at !== undefined) {
         throw new GatewayError('usage', '--at is for a dry run only.', { remedy: 'Leave out --apply, or --at.' });
+      }
+      if (options.acceptClock === true && options.apply !== true) {
+        throw new GatewayError('usage', '--accept-clock goes with --apply.', { remedy: 'Add --apply.' });
       }
       const atUs = options.at === undefined ? null : parseInstant(options.at);
       return withGateway(options, signal, async (gateway) => {
@@ -35,6 +40,7 @@ export function retain(program: Command): void {
           ].join('\n');
           return { json: { applied: false, ...plan, deleted: 0, failed: [] }, text };
         }
+        if (options.acceptClock === true) acceptClock(gateway.retention, 'operator');
         const bar = progressBar('segments');
         try {
           const result = await applyDeletions(gateway.retention, {
@@ -46,9 +52,12 @@ export function retain(program: Command): void {
           const text = [
             `${count(result.deleted, 'segment')} deleted, ${result.held} held, ${result.failed.length} failed, ${result.late} past the legal limit`,
             ...result.failed.map(({ path, reason }) => `  FAILED  ${path}: ${reason}`),
+            ...result.problems.map(({ rootId, detail }) => `  NOT JUDGED  ${rootId}: ${detail}`),
             ...(result.refused === null ? [] : [`Refused: ${result.refused}`]),
+            ...(result.interrupted ? ['Interrupted; the rest goes at the next sweep.'] : []),
           ].join('\n');
-          if (result.refused !== null || result.failed.length > 0) process.exitCode = 1;
+          const clean = result.refused === null && result.failed.length === 0 && result.problems.length === 0;
+          if (!clean || result.interrupted) process.exitCode = 1;
           return { json: { applied: true, ...result }, text };
         } finally {
           bar.stop();

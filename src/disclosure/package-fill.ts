@@ -1,7 +1,7 @@
 /** Steps before the log is told: gathers the files, holds them against the approval, and signs what they are. */
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { copyFile, link, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Actor } from '../domain/audit-event.js';
 import { assertTransition, contentHash, scopeHash, type ScopeItem } from '../domain/disclosure.js';
 import { encodeManifest, parseManifest } from '../domain/manifest.js';

@@ -36,6 +36,7 @@ export async function cleanUpAfterCrash(ctx: DisclosureContext): Promise<void> {
           work: (signal) => (isLeft() ? cleanUp(ctx, getRequest(db, id), signal) : Promise.resolve()),
         },
       );
+      closeTask(db, cleanUpTask, requestSubject(id), clock.nowUs());
     } catch (error) {
       const failure = toGatewayError(error);
       ctx.log.error({ err: failure, request: id }, 'what a crash left could not be cleaned up');

@@ -4,7 +4,7 @@
  * UTC, and local time of the site with its offset.
  */
 import { classRules, recipientKinds, type CameraClass } from './camera.js';
-import { canonicalJson, type Json } from './canonical-json.js';
+import { canonicalJson } from './canonical-json.js';
 import {
   contentHash,
   disclosureGrounds,
@@ -29,7 +29,7 @@ import {
   type Formed,
 } from './form.js';
 import { gapsIn, type TimeRange } from './segment.js';
-import { formatLocal, formatUtc } from './time.js';
+import { assertTimeZone, formatLocal, formatUtc } from './time.js';
 
 export const manifestFormat = 'tredive-evidence-package';
 
@@ -176,7 +176,7 @@ export const rangeIn = (of: TimeRange, timeZone: string): ManifestRange => ({
 const plain = (of: ManifestRange): TimeRange => ({ startUs: of.start.us, endUs: of.end.us });
 
 /** The bytes that are signed and hashed. */
-export const encodeManifest = (manifest: Manifest): string => canonicalJson(manifest as unknown as Json);
+export const encodeManifest = (manifest: Manifest): string => canonicalJson(manifest);
 
 /** Reads a manifest from hostile bytes. Throws `verification-failed` with the first thing that is wrong. */
 export function parseManifest(json: string): Manifest {
@@ -229,6 +229,7 @@ export function filesOf(manifest: Manifest): { path: string; sha256: string; siz
 
 function assertConsistent(manifest: Manifest): void {
   const { timezone } = manifest.site;
+  assertKnownZone(timezone);
   const must = (holds: boolean, at: string, wanted: string): void => {
     if (!holds) throw misformed(`manifest.${at}`, wanted);
   };
@@ -281,6 +282,15 @@ function assertConsistent(manifest: Manifest): void {
   const paths = filesOf(manifest).map((file) => file.path.toLowerCase());
   must(new Set(paths).size === paths.length, 'files', 'without two files of one name');
   must(manifest.files.length === 3, 'files', 'the README and both keys');
+}
+
+function assertKnownZone(timezone: string): void {
+  try {
+    assertTimeZone(timezone);
+  } catch {
+    // Said as what it is here: a manifest that is wrong, not a configuration.
+    throw misformed('manifest.site.timezone', 'a time zone of the IANA database');
+  }
 }
 
 /** Gaps and the disclosed range follow from the originals: nobody can leave one out of the manifest alone. */

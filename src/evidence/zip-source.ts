@@ -77,7 +77,7 @@ function problemOf(entry: Entry): string | null {
   if (entry.compressionMethod !== 0)
     return 'is compressed, which tredive does not do: unpack it, then check the folder';
   if (entry.compressedSize !== entry.uncompressedSize) return 'has two sizes';
-  if ((((entry.externalFileAttributes >>> 16) & 0o170000) as number) === 0o120000) return 'is a symbolic link';
+  if (((entry.externalFileAttributes >>> 16) & 0o170000) === 0o120000) return 'is a symbolic link';
   return null;
 }
 

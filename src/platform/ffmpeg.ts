@@ -167,8 +167,8 @@ export interface Encoding {
   stop: () => void;
 }
 
-/** What the speed and the size of a masked copy depend on; also used to compare with a plain transcode. */
-export const encoderSettings = [
+/** What the speed and the size of a masked copy depend on. */
+export const encoderSettings: readonly string[] = [
   '-c:v',
   'libx264',
   '-preset',
@@ -199,6 +199,8 @@ export async function startEncoder(request: EncodeRequest): Promise<Encoding> {
     .outputOptions(
       ...['-y', '-map', '0:v:0', '-an', '-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
       ...['-fflags', '+bitexact', '-flags:v', '+bitexact'],
+      // Newer builds name themselves in the track even so, unless something stands there already.
+      ...['-metadata:s:v', 'encoder= '],
       ...everyFrame(binary),
       ...encoderSettings,
       ...(request.threads === undefined ? [] : ['-threads', String(request.threads)]),

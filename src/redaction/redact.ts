@@ -20,7 +20,7 @@ export interface RedactionSettings {
 export const defaultRedaction: RedactionSettings = {
   detector: 'centernet',
   minScore: 0.2,
-  padding: 0.15,
+  padding: 0.08,
   detectionsPerSecond: 6,
   workers: 2,
   style: 'solid',

@@ -31,9 +31,6 @@ const patienceS = 1;
 const patienceLooks = 3;
 /** The longest pause over which two tracks are joined to one. */
 const longestJoinS = 2.5;
-/** A thing that never moved in so long, in so many looks, and was never seen surely, is no person. */
-const furnitureS = 5;
-const furnitureLooks = 20;
 /** Time over which motion is measured. */
 const motionWindowS = 0.8;
 /** Two boxes of one frame that agree so far are one thing seen twice. */
@@ -188,29 +185,9 @@ export function associate(looks: readonly LookedAt[], minScore: number): Chain[]
     leftOver.push({ look, weak: weak.filter((detection) => !taken.has(detection)) });
   }
   extendBackwards(chains, leftOver, patience);
-  return joinAcrossPauses(chains).filter((chain) => !isFurniture(chain));
-}
-
-/**
- * A bollard or a bin that looks a little like a person: seen over a long time, not surely even once, and never anywhere
- * else. A person who stands so still is seen surely at some time; who moves, or is seen only shortly, is always kept.
- */
-function isFurniture({ sightings }: Chain): boolean {
-  const [first, last] = [sightings[0], sightings.at(-1)];
-  if (first === undefined || last === undefined || last.timeS - first.timeS < furnitureS) return false;
-  if (sightings.length < furnitureLooks || sightings.some((sighting) => sighting.score >= sureScore)) return false;
-  const middles = sightings.map(({ box }) => ({ x: box.x + box.w / 2, y: box.y + box.h / 2 }));
-  const size = Math.min(...sightings.map(({ box }) => Math.sqrt(box.w * box.h)));
-  const travel = (of: (m: { x: number; y: number }) => number): number => {
-    const sorted = middles.map(of).sort((a, b) => a - b);
-    return (sorted.at(-1) ?? 0) - (sorted[0] ?? 0);
-  };
-  return (
-    Math.hypot(
-      travel((m) => m.x),
-      travel((m) => m.y),
-    ) < size
-  );
+  // What never moves and is never seen surely may be a bollard. It may be somebody who sits there, too: it stays a track,
+  // covered, for the reviewer to clear.
+  return joinAcrossPauses(chains);
 }
 
 function sightingOf(look: LookedAt, detection: Detection): Sighting {

@@ -64,7 +64,7 @@ function refuse({ store, log }: RetentionContext, run: BatchRun, doubt: string):
   store.act(run.actor, (note) => {
     openTask(store.db, {
       ...clockTask,
-      detail: `Nothing is deleted: ${doubt}. Set the clock right; if it is right now, vouch for it.`,
+      detail: `Nothing is deleted: ${doubt}. Set the clock right. If it is right now, say so with "tredive retain --apply --accept-clock".`,
       createdUs: store.clock.nowUs(),
     });
     note('retention.refused', 'gateway', { reason: doubt });

@@ -23,8 +23,8 @@ export function App(): ReactNode {
   useEffect(
     () =>
       queries.getQueryCache().subscribe(({ query }) => {
-        const { error } = query.state;
-        if (error instanceof ApiError && error.code === 'unauthenticated' && query.queryKey[0] !== 'session') {
+        const error: unknown = query.state.error;
+        if (error instanceof ApiError && error.code === 'unauthenticated' && (query.queryKey as readonly unknown[])[0] !== 'session') {
           void queries.invalidateQueries({ queryKey: ['session'] });
         }
       }),

@@ -2,6 +2,8 @@
  * A crash at every step. Before and after each change of the disk the whole state is taken - files and database - which is
  * what a kill at that moment leaves; each of these states is then opened like at a start, and must end whole.
  */
+import type * as Fs from 'node:fs';
+import type * as FsPromises from 'node:fs/promises';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
@@ -9,7 +11,7 @@ import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 const steps = vi.hoisted(() => ({ seen: null as null | ((step: string) => void) }));
 
 vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof import('node:fs/promises')>();
+  const real = await original<typeof FsPromises>();
   const around = (name: 'rename' | 'link' | 'mkdir' | 'copyFile' | 'rm' | 'open'): object => ({
     [name]: async (...args: unknown[]) => {
       const reads = name === 'open' && args[1] !== 'w';
@@ -30,7 +32,7 @@ vi.mock('node:fs/promises', async (original) => {
   };
 });
 vi.mock('node:fs', async (original) => {
-  const real = await original<typeof import('node:fs')>();
+  const real = await original<typeof Fs>();
   return {
     ...real,
     rmSync: (...args: Parameters<typeof real.rmSync>) => {

@@ -72,7 +72,7 @@ test('whatever stands in any place, reading never ends in anything but a coded e
       });
       expect(['ok', 'verification-failed']).toContain(outcome(canonicalJson(changed)));
     }),
-    { numRuns: 2000 },
+    { numRuns: 3000 },
   );
 });
 
@@ -140,5 +140,5 @@ const changes: [string, (manifest: never) => void][] = [
 test.each(changes)('%s is found', async (_what, change) => {
   const manifest = JSON.parse(await manifestText()) as Json;
   change(manifest as never);
-  expect(() => parseManifest(canonicalJson(manifest))).toThrow(GatewayError);
+  expect(outcome(canonicalJson(manifest))).toBe('verification-failed');
 });

@@ -18,7 +18,7 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { BlobReader, BlobWriter, TextReader, ZipWriter } from '@zip.js/zip.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { canonicalJson, type Json } from '../../src/domain/canonical-json.js';
+import { canonicalJson } from '../../src/domain/canonical-json.js';
 import { inclusionProof, leafHash } from '../../src/domain/merkle.js';
 import { writeArchive } from '../../src/evidence/archive.js';
 import { inclusionProofs } from '../../src/evidence/proof.js';
@@ -30,7 +30,7 @@ import { tempFolder } from '../helpers/site.js';
 let kept: string;
 let packageKey: KeyObject;
 
-beforeAll(async () => {
+beforeAll(() => {
   kept = mkdtempSync(join(tmpdir(), 'tredive-package-'));
 });
 afterAll(() => {
@@ -187,7 +187,7 @@ describe('what was changed is named', () => {
       file.sha256 = createHash('sha256').update(pem).digest('hex');
       file.sizeBytes = pem.length;
     }
-    const text = canonicalJson(manifest as unknown as Json);
+    const text = canonicalJson(manifest);
     writeFileSync(join(directory, 'manifest.json'), text);
     writeFileSync(join(directory, 'manifest.sig'), signManifest(text, forger));
     expect(await failing(directory)).toEqual(['package-event']);
@@ -345,18 +345,24 @@ describe('ZIPs', () => {
     expect(await detailOf(path, 'archive')).toContain('symbolic link');
   });
 
-  test('a changed byte in each part of the archive is found', async () => {
-    const { archive } = await fresh();
+  test('a changed byte of any file is found, one anywhere else does no harm', async () => {
+    const { archive, directory } = await fresh();
     const bytes = readFileSync(archive);
+    // Where the content of each file lies in the archive, which stores it as it is.
+    const contents = readdirSync(directory, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFileSync(join(entry.parentPath, entry.name)))
+      .map((content) => ({ from: bytes.indexOf(content), to: bytes.indexOf(content) + content.length }));
+    expect(contents.every(({ from }) => from >= 0)).toBe(true);
     await fc.assert(
       fc.asyncProperty(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), async (at, by) => {
         const changed = Buffer.from(bytes);
         changed.writeUInt8((changed.readUInt8(at) + by) % 256, at);
         writeFileSync(archive, changed);
         const report = await verifyPackage(archive);
-        // Dates, and bits of headers that say nothing of the content, may change without a word.
-        if (report.ok) return;
-        expect(report.checks.some((check) => !check.ok)).toBe(true);
+        // Dates and the like in a header may change without a word; what the headers frame may not.
+        if (contents.some(({ from, to }) => at >= from && at < to)) expect(report.ok).toBe(false);
+        expect(report.checks.map((check) => check.name)).toEqual([...checkNames]);
       }),
       { numRuns: 60 },
     );

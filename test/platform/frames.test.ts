@@ -248,3 +248,37 @@ test('a process with an open reader ends by itself', async () => {
     expect(code).toBe(0);
   }
 });
+
+test('a worker thread that is terminated takes its readers and pumps with it', async () => {
+  const addon = join(import.meta.dirname, '../../dist/native/tredive.node');
+  const script = `
+    const { Worker, isMainThread, parentPort } = require('worker_threads');
+    const a = require(${JSON.stringify(addon)});
+    const masks = { offsets: new Uint32Array(2), rects: new Int32Array(0), expectedPts: new BigInt64Array(1),
+      timeBase: { num: 1, den: 25 }, style: 'solid' };
+    if (isMainThread) (async () => {
+      const threads = () => require('fs').readdirSync('/proc/self/task').length;
+      const once = async () => {
+        const worker = new Worker(process.env.SCRIPT, { eval: true });
+        await new Promise((ready) => worker.on('message', ready));
+        await worker.terminate();
+      };
+      await once();
+      const before = threads();
+      for (let i = 0; i < 5; i++) await once();
+      process.exit(threads() > before ? 1 : 0);
+    })(); else {
+      a.openFrameReader(a.openFramePipe().readFd).next(null).catch(() => {});
+      a.pumpFrames({ ...masks, readFd: a.openFramePipe().readFd, writeFd: a.openFramePipe().writeFd, firstFrame: 0,
+        endFrame: 1 }).done.catch(() => {});
+      a.checkFrames({ ...masks, readFd: a.openFramePipe().readFd }).done.catch(() => {});
+      parentPort.postMessage(1);
+    }`;
+  const code = await new Promise((done) => {
+    const env = { ...process.env, SCRIPT: script };
+    spawn(process.execPath, ['-e', script], { stdio: 'inherit', env, timeout: 30_000 }).on('exit', (status, by) => {
+      done(status ?? by);
+    });
+  });
+  expect(code).toBe(0);
+});

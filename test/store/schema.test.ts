@@ -91,7 +91,7 @@ describe('migrations', () => {
     const old = new BetterSqlite3(path);
     const [first] = migrations();
     old.exec(first?.sql ?? '');
-    old.pragma(`application_id = ${0x74726476}`);
+    old.pragma(`application_id = 1953653878`);
     old.pragma('user_version = 1');
     const insert = old.prepare(
       `INSERT INTO deletion (segment_id, camera_id, start_us, end_us, size_bytes, inode, rule_id, due_us, intended_us, state,
@@ -138,7 +138,7 @@ describe('migrations', () => {
     const path = join(tempDir(), 'old.db');
     const old = new BetterSqlite3(path);
     old.exec(migrations()[0]?.sql ?? '');
-    old.pragma(`application_id = ${0x74726476}`);
+    old.pragma(`application_id = 1953653878`);
     old.pragma('user_version = 1');
     // What the second migration needs is in its way: it fails after its first statements.
     old.exec('CREATE INDEX audit_checkpoint_by_time ON audit_checkpoint (at_us)');
@@ -154,7 +154,7 @@ describe('migrations', () => {
 
   test('a newer database and a foreign one are refused, untouched', () => {
     const newer = memory(schemaSql());
-    newer.pragma(`application_id = ${0x74726476}`);
+    newer.pragma(`application_id = 1953653878`);
     newer.pragma('user_version = 99');
     expect(() => {
       migrate(newer);

@@ -3,14 +3,14 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { CamerasView, CreatedView, RequestStateView } from '../../api/views.js';
+import type { CamerasView, CreatedView } from '../../api/views.js';
 import type { RecipientKind } from '../../domain/camera.js';
 import type { DisclosureGround } from '../../domain/disclosure.js';
 import { formatUtc } from '../../domain/time.js';
 import { call } from '../api.js';
 import { Heading, Trouble } from '../parts.js';
 import { goTo, hrefOf } from '../place.js';
-import { may, useSession } from '../session.js';
+import { useSession } from '../session.js';
 import { LocalTimeInput, meaningOf, noLocalTime } from './local-time.js';
 
 const longestUs = 24 * 3_600_000_000;
@@ -63,12 +63,7 @@ export function NewRequestView(): ReactNode {
         from: formatUtc(start.us),
         to: formatUtc(end.us),
       });
-      const { id } = made.request;
-      // Preparing takes longest, so it starts at once. Should that fail, the request is there and its page has the button.
-      if (may(session, 'request.prepare')) {
-        await call<RequestStateView>(`/api/requests/${id}/prepare`, 'POST', {}).catch(() => null);
-      }
-      return id;
+      return made.request.id;
     },
     onSuccess: (id) => {
       void queries.invalidateQueries({ queryKey: ['requests'] });

@@ -1,0 +1,161 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { CamerasView, CameraView } from '../../src/api/views.js';
+import { insertIntent } from '../../src/store/deletions.js';
+import { insertHold } from '../../src/store/holds.js';
+import { openTask } from '../../src/store/tasks.js';
+import { markMissing, setSegmentState } from '../../src/store/segments.js';
+import { addCamera, addSegment, makeWorld, seconds, type World } from '../helpers/disclosure.js';
+import { tempFolder } from '../helpers/site.js';
+import { serve } from './gateway.js';
+
+const days = (count: number): number => seconds(count * 86_400);
+const hours = (count: number): number => seconds(count * 3_600);
+
+function withFootage(...agesDays: number[]): World & { ids: number[] } {
+  const world = makeWorld();
+  addCamera(world, 'lobby');
+  const ids = agesDays.map((age) => addSegment(world, 'lobby', world.clock.nowUs() - days(age)).id);
+  return { ...world, ids };
+}
+
+const hold = (world: World, fromUs: number, toUs: number): void => {
+  insertHold(world.store.db, {
+    id: 'h-1',
+    ground: 'reported-offence',
+    reference: '1',
+    reason: 'r',
+    requestId: null,
+    cameraIds: ['lobby'],
+    startUs: fromUs,
+    endUs: toUs,
+    placedBy: 'user:u-lars',
+    placedUs: world.clock.nowUs(),
+    reviewUs: world.clock.nowUs() + days(30),
+  });
+};
+
+async function lobby(world: World): Promise<CameraView> {
+  const served = await serve({}, world);
+  const client = await served.login(world.ida);
+  const { json } = await client.call<CamerasView>('GET', '/api/cameras');
+  const camera = json.cameras[0];
+  if (camera === undefined) throw new Error('no camera');
+  return camera;
+}
+
+describe('a camera against its limit', () => {
+  test('without footage', async () => {
+    expect((await lobby(withFootage())).limit).toMatchObject({ state: 'empty', dueUs: null, hoursLeft: null });
+  });
+
+  test('within it, with policy, device and counts', async () => {
+    const world = withFootage(10, 2, 1);
+    markMissing(world.store.db, world.ids[2] ?? 0, world.clock.nowUs());
+    const camera = await lobby(world);
+    const oldestUs = world.clock.nowUs() - days(10);
+    expect(camera).toMatchObject({
+      label: 'Camera lobby',
+      policy: { class: 'crime-prevention', retentionDays: 30, maxRetentionDays: 30, source: 'CCTV Act § 4 c(4)' },
+      footage: { segments: 2, missing: 1, oldestUs, quarantined: 0 },
+      limit: {
+        state: 'ok',
+        ruleId: 'class-limit/1',
+        dueUs: oldestUs + days(29.5),
+        legalUs: oldestUs + days(30),
+        hoursLeft: 19.5 * 24,
+      },
+    });
+  });
+
+  test('due, then late', async () => {
+    expect((await lobby(withFootage(29.6, 1))).limit).toMatchObject({ state: 'due', hoursLeft: -2.4 });
+    expect((await lobby(withFootage(30.1, 1))).limit.state).toBe('late');
+  });
+
+  test('held only as far as the hold reaches', async () => {
+    const held = withFootage(31, 1);
+    hold(held, held.clock.nowUs() - days(31), held.clock.nowUs() - days(31) + hours(1));
+    expect((await lobby(held)).limit.state).toBe('held');
+    const partly = withFootage(31, 30.5, 1);
+    hold(partly, partly.clock.nowUs() - days(31), partly.clock.nowUs() - days(31) + hours(1));
+    expect((await lobby(partly)).limit).toMatchObject({ state: 'late', dueUs: partly.clock.nowUs() - days(1) });
+  });
+
+  test('a deletion that was begun and is not done stays in sight', async () => {
+    const world = withFootage(30.5, 1);
+    const [id = 0] = world.ids;
+    const startUs = world.clock.nowUs() - days(30.5);
+    setSegmentState(world.store.db, id, 'deleting');
+    insertIntent(world.store.db, {
+      segmentId: id,
+      cameraId: 'lobby',
+      startUs,
+      endUs: startUs + seconds(2),
+      sizeBytes: 1,
+      inode: '1',
+      ruleId: 'class-limit/1',
+      dueUs: startUs + days(29.5),
+      intendedUs: world.clock.nowUs(),
+    });
+    expect((await lobby(world)).limit).toMatchObject({ state: 'late', dueUs: startUs + days(29.5) });
+  });
+});
+
+test('coverage can be seen before anything is asked for', async () => {
+  const world = withFootage(1);
+  const served = await serve({}, world);
+  const client = await served.login(world.sofie);
+  const path = (from: string, to: string): string => `/api/coverage?camera=lobby&from=${from}&to=${to}`;
+  const { json } = await client.call<{ cameras: { gaps: unknown[]; segments: unknown[] }[] }>(
+    'GET',
+    path('2026-05-31T12:00:00Z', encodeURIComponent('2026-05-31T14:00:04+02:00')),
+  );
+  expect(json.cameras[0]).toMatchObject({ segments: [{}], gaps: [{ start: '2026-05-31T12:00:02Z' }] });
+  expect((await client.call('GET', path('2026-05-31T12:00:00', '2026-05-31T13:00:00Z'))).status).toBe(400);
+  expect(
+    (await client.call('GET', '/api/coverage?camera=none&from=2026-05-31T12:00:00Z&to=2026-05-31T12:00:00Z')).status,
+  ).toBe(404);
+});
+
+test('tasks are listed', async () => {
+  const world = withFootage();
+  openTask(world.store.db, {
+    kind: 'adopt',
+    subject: 'camera:lobby',
+    detail: 'Adopt it.',
+    createdUs: world.clock.nowUs(),
+  });
+  const served = await serve({}, world);
+  const { json } = await (await served.login(world.ida)).call<{ tasks: unknown[] }>('GET', '/api/tasks');
+  expect(json.tasks).toMatchObject([{ subject: 'camera:lobby', detail: 'Adopt it.', created: '2026-06-01T12:00:00Z' }]);
+});
+
+describe('the page', () => {
+  test('carries the nonce of its own answer, and hashed files are kept for ever', async () => {
+    const webDir = tempFolder();
+    mkdirSync(join(webDir, 'assets'));
+    writeFileSync(join(webDir, 'index.html'), '<meta name="style-nonce" content="__STYLE_NONCE__">');
+    writeFileSync(join(webDir, 'assets', 'index-1234.js'), '1');
+    const { base } = await serve({ webDir });
+    const page = await fetch(base);
+    const nonce = /content="([^"]+)"/.exec(await page.text())?.[1] ?? '';
+    expect(nonce).toMatch(/^[A-Za-z0-9+/]{22}==$/);
+    expect(page.headers.get('content-security-policy')).toContain(`'nonce-${nonce}'`);
+    expect(page.headers.get('cache-control')).toBe('no-store');
+    expect(await (await fetch(base)).text()).not.toContain(nonce);
+    const asset = await fetch(`${base}/assets/index-1234.js`);
+    expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect((await fetch(`${base}/index.html`)).status).toBe(404);
+    expect((await fetch(`${base}/assets/..%2f..%2fetc%2fpasswd`)).status).not.toBe(200);
+    expect((await fetch(`${base}/assets/none.js`)).status).toBe(404);
+  });
+
+  test('that is not built says so', async () => {
+    const { base } = await serve({ webDir: tempFolder() });
+    const reply = await fetch(base);
+    expect(reply.status).toBe(404);
+    expect(await reply.text()).toContain('npm run build');
+  });
+});

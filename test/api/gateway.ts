@@ -1,0 +1,195 @@
+/** The API over real HTTP on a random port, with the real stages behind it. */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
+import type { ApiDeps, ApiJobs } from '../../src/api/deps.js';
+import { makeApi } from '../../src/api/server.js';
+import type { ErrorView, JobView } from '../../src/api/views.js';
+import { verifyAuditLog } from '../../src/audit/verify.js';
+import { closeRequest } from '../../src/disclosure/close.js';
+import { coverageOf } from '../../src/disclosure/coverage.js';
+import { decideRequest } from '../../src/disclosure/decide.js';
+import { lift, placeHold } from '../../src/disclosure/hold.js';
+import { setMasks } from '../../src/disclosure/masks.js';
+import { packageRequest } from '../../src/disclosure/package.js';
+import { prepareRequest } from '../../src/disclosure/prepare.js';
+import { createRequest } from '../../src/disclosure/request.js';
+import { reviewRequest } from '../../src/disclosure/review.js';
+import type { AuditEvent } from '../../src/domain/audit-event.js';
+import { toGatewayError } from '../../src/errors.js';
+import { hashPassword } from '../../src/platform/password.js';
+import { planDeletions } from '../../src/retention/plan.js';
+import { refusalReason } from '../../src/retention/trust.js';
+import { readCheckpoints, readEntries, readFrontier } from '../../src/store/audit-log.js';
+import { makeWorld, type World } from '../helpers/disclosure.js';
+
+export const password = 'correct horse battery staple';
+let passwordHash: Promise<string> | undefined;
+
+export interface Reply<T = Record<string, unknown>> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly json: T;
+}
+
+export interface Client {
+  call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: HeadersInit,
+  ): Promise<Reply<T>>;
+  /** What the server last set, without its attributes. */
+  cookie(): string;
+}
+
+export interface Served {
+  readonly world: World;
+  readonly base: string;
+  readonly deps: ApiDeps;
+  anonymous(): Client;
+  login(user: { readonly name: string }): Promise<Client>;
+  /** Waits until no job runs. */
+  idle(): Promise<void>;
+  events(): AuditEvent[];
+}
+
+export const errorOf = (reply: Reply): ErrorView['error'] => (reply.json as unknown as ErrorView).error;
+
+/** Runs each job at once, as the queue of the real gateway does one after the other. */
+function jobsOf(world: World): ApiJobs & { idle(): Promise<void> } {
+  const views = new Map<string, JobView>();
+  const running = new Set<Promise<void>>();
+  const start = (id: string, kind: JobView['kind'], work: () => Promise<unknown>): void => {
+    views.set(id, { kind, state: 'running', progress: null, error: null });
+    const job = work().then(
+      () => void views.delete(id),
+      (thrown: unknown) => {
+        const { code, message, remedy = null } = toGatewayError(thrown);
+        views.set(id, { kind, state: 'failed', progress: null, error: { code, message, remedy } });
+      },
+    );
+    running.add(job);
+    void job.finally(() => running.delete(job));
+  };
+  return {
+    prepare: (id, actor) => {
+      start(id, 'prepare', () => prepareRequest(world.ctx, actor, id));
+    },
+    setMasks: (id, user, masks) => {
+      start(id, 'masks', () => setMasks(world.ctx, user, id, masks));
+    },
+    pack: (id, user) => {
+      start(id, 'package', () => packageRequest(world.ctx, user, id));
+    },
+    of: (id) => views.get(id) ?? null,
+    idle: async () => {
+      while (running.size > 0) await Promise.all(running);
+    },
+  };
+}
+
+export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): Promise<Served> {
+  passwordHash ??= hashPassword(password);
+  world.store.db.prepare('UPDATE user SET password_hash = ?').run(await passwordHash);
+  const { ctx, store, dataDir, publicKey } = world;
+  const retention = {
+    store,
+    log: ctx.log,
+    dataDir,
+    marginUs: 12 * 3_600_000_000,
+    rootPath: (id: string) => ctx.rootPath(id),
+  };
+  const jobs = jobsOf(world);
+  const deps: ApiDeps = {
+    store,
+    log: ctx.log,
+    site: ctx.site,
+    api: { https: false, sessionHours: 8 },
+    dataDir,
+    webDir: null,
+    sessionSecret: 'a secret of this test, long enough for an HMAC',
+    disclosure: {
+      createRequest: (user, scope) => createRequest(ctx, user, scope),
+      coverageOf: (cameraIds, range) => coverageOf(ctx, cameraIds, range),
+      reviewRequest: (user, id, review) => reviewRequest(ctx, user, id, review),
+      decideRequest: (user, id, decision) => decideRequest(ctx, user, id, decision),
+      closeRequest: (actor, id, why) => closeRequest(ctx, actor, id, why),
+      placeHold: (user, input) => placeHold(ctx, user, input),
+      liftHold: (user, id) => lift(ctx, user, id),
+    },
+    retention: {
+      marginUs: retention.marginUs,
+      plan: (nowUs) => planDeletions(retention, nowUs),
+      refusal: (nowUs) => refusalReason(retention, nowUs),
+    },
+    audit: {
+      verify: () =>
+        verifyAuditLog(
+          {
+            entries: readEntries(store.db),
+            checkpoints: readCheckpoints(store.db),
+            anchors: [],
+            frontierSize: readFrontier(store.db).size,
+          },
+          publicKey,
+        ),
+    },
+    jobs,
+    ...more,
+  };
+  const server = await new Promise<Server>((resolve) => {
+    const made = makeApi(deps).listen(0, '127.0.0.1', () => {
+      resolve(made);
+    });
+  });
+  onTestFinished(async () => {
+    await jobs.idle();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const anonymous = (): Client => {
+    let cookie = '';
+    return {
+      cookie: () => cookie,
+      async call<T>(method: string, path: string, body?: unknown, headers: HeadersInit = {}) {
+        const sent = new Headers(headers);
+        if (cookie !== '' && !sent.has('cookie')) sent.set('cookie', cookie);
+        if (body !== undefined && !sent.has('content-type')) sent.set('content-type', 'application/json');
+        const response = await fetch(base + path, {
+          method,
+          headers: sent,
+          redirect: 'manual',
+          ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        });
+        const set = response.headers.getSetCookie().at(-1);
+        if (set !== undefined) cookie = set.split(';')[0] ?? '';
+        const text = await response.text();
+        const isJson = response.headers.get('content-type')?.includes('json') === true;
+        return {
+          status: response.status,
+          headers: response.headers,
+          text,
+          json: (isJson ? JSON.parse(text) : null) as T,
+        };
+      },
+    };
+  };
+  return {
+    world,
+    base,
+    deps,
+    anonymous,
+    async login(user) {
+      const client = anonymous();
+      const reply = await client.call('POST', '/api/session', { name: user.name, password });
+      if (reply.status !== 200) throw new Error(`login of ${user.name}: ${reply.status} ${reply.text}`);
+      return client;
+    },
+    idle: () => jobs.idle(),
+    events: () => [...readEntries(store.db)].map(({ entry }) => JSON.parse(entry) as AuditEvent),
+  };
+}
