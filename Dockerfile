@@ -36,6 +36,8 @@ COPY --from=build /app/dist dist
 COPY --from=build /app/config config
 
 ENV NODE_ENV=production
+# The gateway sets it too; see src/redaction/detectors/no-telemetry.ts.
+ENV ORT_DISABLE_TELEMETRY=1
 USER tredive
 # Mount your gateway.yaml over /app/config/gateway.yaml, with `data: /var/lib/tredive`, roots below /recordings and
 # `api: { host: 0.0.0.0 }`. User 10001 must be allowed to delete in the recordings, or retention cannot do its work.

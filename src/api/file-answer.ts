@@ -31,7 +31,8 @@ interface File {
 const sameLookUs = 10 * 60_000_000;
 const looks = new WeakMap<ApiDeps, Map<string, number>>();
 
-function isSameLook(deps: ApiDeps, req: Request, look: Look): boolean {
+/** Notes the look before anything is sent, unless it goes on with one that was noted. */
+function noteLook(deps: ApiDeps, req: Request, user: User, look: Look): void {
   const nowUs = deps.store.clock.nowUs();
   const known = looks.get(deps) ?? new Map<string, number>();
   looks.set(deps, known);
@@ -40,9 +41,14 @@ function isSameLook(deps: ApiDeps, req: Request, look: Look): boolean {
     .update(JSON.stringify([req.sessionID, look, req.query['purpose'] ?? null]))
     .digest('hex');
   // Without a range, or from the first byte on, it is a look from the start, whatever was looked at before.
-  const continues = /^bytes=(?!0-)/.test(req.get('range') ?? '') && known.has(key);
+  const goesOn = /^bytes=(?!0-)/.test(req.get('range') ?? '') && known.has(key);
+  if (!goesOn) {
+    deps.store.act(`user:${user.id}`, (note) => {
+      note(look.type, look.subject, look.data);
+    });
+  }
+  // Only now: a look that could not be noted must not open the way for its next range.
   known.set(key, nowUs);
-  return continues;
 }
 
 /**
@@ -54,7 +60,6 @@ export async function sendFile(
   file: File,
   look: Look,
 ): Promise<typeof answered> {
-  joinBeneath(deps.dataDir, file.path);
   const found = await stat(joinBeneath(deps.dataDir, file.path)).catch((error: unknown) => {
     throw new GatewayError('footage-gone', 'This file is not there any more.', {
       remedy: 'Prepare or package the request again.',
@@ -63,11 +68,7 @@ export async function sendFile(
   });
   if (!found.isFile())
     throw new GatewayError('footage-gone', 'This is not a file any more.', { remedy: 'Prepare again.' });
-  if (!isSameLook(deps, req, look)) {
-    deps.store.act(`user:${user.id}`, (note) => {
-      note(look.type, look.subject, look.data);
-    });
-  }
+  noteLook(deps, req, user, look);
   res.type(file.contentType);
   if (file.downloadName !== undefined) res.attachment(file.downloadName);
   await new Promise<void>((resolve, reject) => {
@@ -80,10 +81,13 @@ export async function sendFile(
         lastModified: false,
         headers: { 'Cache-Control': 'no-store' },
       },
-      (error?: Error & { code?: string }) => {
+      (error?: Error & { code?: string; status?: number }) => {
         // A reader who closes the window or seeks is no failure of ours.
         if (error === undefined || error.code === 'ECONNABORTED' || error.code === 'EPIPE' || res.destroyed) resolve();
-        else reject(error);
+        else if (error.status === 416) {
+          res.status(416).set('Content-Range', `bytes */${found.size}`).end();
+          resolve();
+        } else reject(error);
       },
     );
   });

@@ -26,6 +26,10 @@ export function servePage(app: Express, webDir: string): void {
       .type('html')
       .send(html.replaceAll(noncePlace, nonceOf(res)));
   });
+  // As it lies on the disk it has no nonce.
+  app.get('/index.html', (_req, res) => {
+    res.redirect('/');
+  });
   app.use(
     '/assets',
     express.static(join(webDir, 'assets'), { index: false, immutable: true, maxAge: '1y', redirect: false }),

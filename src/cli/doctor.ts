@@ -6,7 +6,7 @@ import { loadConfig } from '../config.js';
 import { toGatewayError } from '../errors.js';
 import { findFfmpeg } from '../platform/ffmpeg.js';
 import { native } from '../platform/native.js';
-import { readManifest } from '../redaction/detectors/index.js';
+import { builtInManifest, readManifest } from '../redaction/detectors/index.js';
 import { define } from './command.js';
 
 interface Check {
@@ -40,7 +40,7 @@ export function doctor(program: Command): void {
           return `${version} (${origin}: ${path})`;
         }),
         await attempt('detector', () => {
-          const { name, sha256 } = readManifest('centernet');
+          const { name, sha256 } = readManifest(builtInManifest);
           return `${name}, SHA-256 ${sha256}`;
         }),
         await attempt('web page', () => {
@@ -66,7 +66,7 @@ export function doctor(program: Command): void {
             if (!existsSync(data)) return `${data} will be made`;
             accessSync(data, constants.R_OK | constants.W_OK | constants.X_OK);
             const { bavail, bsize } = await statfs(data);
-            const freeGb = (Number(bavail) * Number(bsize)) / 1e9;
+            const freeGb = (bavail * bsize) / 1e9;
             if (freeGb < 1) throw new Error(`${data} has only ${freeGb.toFixed(2)} GB free. Free some space.`);
             return `${data}, ${freeGb.toFixed(0)} GB free`;
           }),

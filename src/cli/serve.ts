@@ -8,6 +8,7 @@ import { discoverCameras } from '../cameras/index.js';
 import { registerDiscovered } from '../cameras/register.js';
 import { loadConfig } from '../config.js';
 import { expirePackages } from '../disclosure/close.js';
+import { cleanUpAfterCrash } from '../disclosure/recovery.js';
 import { toGatewayError, GatewayError } from '../errors.js';
 import { version } from '../platform/version.js';
 import { scanRoots } from '../recordings/scan.js';
@@ -71,6 +72,8 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   // What was recorded while the gateway was down is known before the first sweep judges it.
   await every('scan', config.recordings.rescanMinutes, () => scanRoots(gateway.recordings, { signal }));
   await every('retention sweep', config.retention.sweepMinutes, sweep);
+  // A worker that was killed elsewhere leaves its request in the middle; its lease tells when nobody works on it any more.
+  await every('clean-up', 1, () => cleanUpAfterCrash(gateway.disclosure));
   await every('expiry of packages', 60, async () => {
     await expirePackages(gateway.disclosure);
     removeExpiredSessions(store.db, store.clock.nowUs());

@@ -24,7 +24,11 @@ export function App(): ReactNode {
     () =>
       queries.getQueryCache().subscribe(({ query }) => {
         const error: unknown = query.state.error;
-        if (error instanceof ApiError && error.code === 'unauthenticated' && (query.queryKey as readonly unknown[])[0] !== 'session') {
+        if (
+          error instanceof ApiError &&
+          error.code === 'unauthenticated' &&
+          (query.queryKey as readonly unknown[])[0] !== 'session'
+        ) {
           void queries.invalidateQueries({ queryKey: ['session'] });
         }
       }),

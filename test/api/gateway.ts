@@ -48,11 +48,11 @@ export interface Served {
   readonly world: World;
   readonly base: string;
   readonly deps: ApiDeps;
-  anonymous(): Client;
-  login(user: { readonly name: string }): Promise<Client>;
+  readonly anonymous: () => Client;
+  readonly login: (user: { readonly name: string }) => Promise<Client>;
   /** Waits until no job runs. */
-  idle(): Promise<void>;
-  events(): AuditEvent[];
+  readonly idle: () => Promise<void>;
+  readonly events: () => AuditEvent[];
 }
 
 export const errorOf = (reply: Reply): ErrorView['error'] => (reply.json as unknown as ErrorView).error;
@@ -155,7 +155,7 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
     let cookie = '';
     return {
       cookie: () => cookie,
-      async call<T>(method: string, path: string, body?: unknown, headers: HeadersInit = {}) {
+      call: (async (method: string, path: string, body?: unknown, headers: HeadersInit = {}) => {
         const sent = new Headers(headers);
         if (cookie !== '' && !sent.has('cookie')) sent.set('cookie', cookie);
         if (body !== undefined && !sent.has('content-type')) sent.set('content-type', 'application/json');
@@ -173,9 +173,9 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
           status: response.status,
           headers: response.headers,
           text,
-          json: (isJson ? JSON.parse(text) : null) as T,
+          json: (isJson ? JSON.parse(text) : null) as unknown,
         };
-      },
+      }) as Client['call'],
     };
   };
   return {

@@ -1,5 +1,5 @@
 /** One real package, and everything that can be done to it: each change is named by the check that is about it. */
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, verify, type KeyObject } from 'node:crypto';
 import {
   cpSync,
   mkdirSync,
@@ -22,7 +22,7 @@ import { canonicalJson } from '../../src/domain/canonical-json.js';
 import { inclusionProof, leafHash } from '../../src/domain/merkle.js';
 import { writeArchive } from '../../src/evidence/archive.js';
 import { inclusionProofs } from '../../src/evidence/proof.js';
-import { publicPem, signManifest } from '../../src/evidence/signature.js';
+import { fingerprint, publicPem, signManifest } from '../../src/evidence/signature.js';
 import { checkNames, verifyPackage } from '../../src/evidence/verify.js';
 import { failing, makeWorld, packaged } from '../helpers/disclosure.js';
 import { tempFolder } from '../helpers/site.js';
@@ -178,8 +178,6 @@ describe('what was changed is named', () => {
       request: { purpose: string };
       files: { path: string; sha256: string; sizeBytes: number }[];
     };
-    const { createHash } = await import('node:crypto');
-    const { fingerprint } = await import('../../src/evidence/signature.js');
     manifest.packageKeySha256 = fingerprint(forger);
     manifest.request.purpose = 'forged';
     for (const file of manifest.files) {
@@ -261,17 +259,11 @@ describe('hostile folders', () => {
 });
 
 describe('ZIPs', () => {
-  test('unzip and python read the same files, and the unpacked folder verifies', async () => {
+  test('a program that is not ours unpacks it, and the folder verifies', async () => {
     const { archive, directory } = await fresh();
     const out = join(directory, '..', 'unpacked');
-    // Node has no ZIP reader of its own; where no other tool is installed the round trip above is what there is.
-    try {
-      execFileSync('unzip', ['-q', archive, '-d', out], { stdio: 'pipe' });
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'ENOENT') throw error;
-      console.warn('NOT TRIED: there is no unzip here to read the archive with');
-      return;
-    }
+    // Python is there: the build needs it.
+    execFileSync('python3', ['-m', 'zipfile', '-e', archive, out]);
     expect(await failing(out)).toEqual([]);
     expect(readdirSync(out).sort()).toEqual(readdirSync(directory).sort());
   });
@@ -381,17 +373,12 @@ test('inclusion proofs in one pass are those of RFC 6962', () => {
   }
 });
 
-test('openssl checks the signature as the README says', async () => {
+test('the signature is plain Ed25519 over the bytes of the manifest, as the README says', async () => {
   const { directory } = await fresh();
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'pipe' });
-  } catch {
-    console.warn('NOT TRIED: there is no openssl here');
-    return;
-  }
-  const sig = /^ed25519: (.*)$/m.exec(readFileSync(join(directory, 'manifest.sig'), 'utf8'))?.[1] ?? '';
-  writeFileSync(`${directory}.sig`, Buffer.from(sig, 'base64'));
-  const args = ['pkeyutl', '-verify', '-pubin', '-inkey', 'keys/package-key.pem', '-rawin', '-in', 'manifest.json'];
-  const said = execFileSync('openssl', [...args, '-sigfile', `${directory}.sig`], { cwd: directory, encoding: 'utf8' });
-  expect(said).toMatch(/Verified Successfully/);
+  const read = (name: string): Buffer => readFileSync(join(directory, name));
+  const signature = /^ed25519: (.*)$/m.exec(read('manifest.sig').toString())?.[1] ?? '';
+  const key = createPublicKey(read('keys/package-key.pem'));
+  expect(verify(null, read('manifest.json'), key, Buffer.from(signature, 'base64'))).toBe(true);
+  const der = key.export({ type: 'spki', format: 'der' });
+  expect(read('README.txt').toString()).toContain(createHash('sha256').update(der).digest('hex'));
 });

@@ -1,3 +1,4 @@
+import './no-telemetry.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Detection, DetectorOptions, OpenDetector } from './detector.js';
 
