@@ -116,7 +116,7 @@ export async function logIn(url: string, name: string, password: string): Promis
     .map((cookie) => cookie.split(';', 1)[0] ?? '')
     .join('; ');
   return {
-    async call<T>(method: string, path: string, body?: unknown) {
+    async call<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
       const response = await ask(method, path, body);
       const text = await response.text();
       return { status: response.status, body: (text === '' ? null : JSON.parse(text)) as T };

@@ -130,7 +130,6 @@ const schema = z.strictObject({
 
 /** The configuration with defaults filled in and every path absolute. */
 export type Config = z.output<typeof schema> & { readonly file: string };
-export type ConfigInput = z.input<typeof schema>;
 
 function isTimeZone(name: string): boolean {
   try {
@@ -195,7 +194,7 @@ function keysAt(path: Path): string[] {
     else if (node instanceof z.ZodObject) node = (node.shape as Record<string, unknown>)[String(part)];
   }
   node = unwrap(node);
-  return node instanceof z.ZodObject ? Object.keys(node.shape as object) : [];
+  return node instanceof z.ZodObject ? Object.keys(node.shape) : [];
 }
 
 function unwrap(node: unknown): unknown {

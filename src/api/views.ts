@@ -91,7 +91,6 @@ export const closeReasons = ['received', 'withdrawn'] as const satisfies readonl
 
 /** Why somebody looks at footage, as the log can say it. */
 export const purposes = ['review', 'identify-incident', 'check-quality', 'answer-recipient'] as const;
-export type Purpose = (typeof purposes)[number];
 
 export interface JobView {
   readonly kind: 'prepare' | 'masks' | 'package';

@@ -1,6 +1,6 @@
 /** What every command shares: --config and --json, one JSON document on stdout, progress and errors on stderr, exit codes. */
 import { SingleBar } from 'cli-progress';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { loadConfig, type Config } from '../config.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { openGateway, type Gateway } from '../app.js';
@@ -18,11 +18,15 @@ export interface Result {
   readonly ok?: boolean;
 }
 
+/** The work of a command; null where there is nothing to print. */
+export type Work<O extends CommonOptions> = (context: {
+  readonly args: string[];
+  readonly options: O;
+  readonly signal: AbortSignal;
+}) => Promise<Result | null>;
+
 /** Adds `--config` and `--json`, and turns what `run` gives or throws into output and exit code. */
-export function define<O extends CommonOptions>(
-  command: Command,
-  run: (context: { args: string[]; options: O; signal: AbortSignal }) => Promise<Result | null>,
-): Command {
+export function define<O extends CommonOptions>(command: Command, run: Work<O>): Command {
   return command
     .option('--config <file>', 'configuration', 'config/gateway.yaml')
     .option('--json', 'one JSON document on stdout')

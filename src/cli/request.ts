@@ -277,7 +277,7 @@ function decide(group: Command): void {
           reason: options.reason,
           terms: { audioReason: options.includeAudio ?? null, redactedOnlyReason: options.redactedOnly ?? null },
         };
-        return stateOf(await decideRequest(gateway.disclosure, await identify(gateway, options), id, decision));
+        return stateOf(decideRequest(gateway.disclosure, await identify(gateway, options), id, decision));
       });
     },
   );

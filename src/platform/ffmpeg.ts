@@ -16,7 +16,7 @@ import { findFfmpeg, type FfmpegBinary } from './ffmpeg-binary.js';
 import { startProcess, tidy, type FfmpegProcess, type RunOptions } from './ffmpeg-process.js';
 import { openFramePipe } from './native.js';
 
-export { findFfmpeg, type FfmpegBinary } from './ffmpeg-binary.js';
+export { findFfmpeg } from './ffmpeg-binary.js';
 
 /** Containers that recorders write. Not among them: playlists and scripts, which name other files. */
 const demuxers = 'mov,matroska,avi,mpegts,mpeg,h264,hevc,m4v,mjpeg,asf,flv,ogg,ivf,dhav,mpegvideo,h261,h263';

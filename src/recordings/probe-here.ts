@@ -17,7 +17,7 @@ import { readWithLibrary } from './containers/library.js';
 import { looksLikeMatroska, readMatroskaFacts } from './containers/matroska.js';
 import { ProbeRefusal, type MediaSummary, type ProbeReason } from './containers/summary.js';
 
-export type { ContainerName, MediaSummary, ProbeReason } from './containers/summary.js';
+export type { MediaSummary, ProbeReason } from './containers/summary.js';
 export type { FileFacts, ReadLimits } from './containers/bounded-file.js';
 
 export interface ProbeResult extends MediaSummary {

@@ -10,7 +10,7 @@ import { GatewayError } from '../errors.js';
 import { defaultLimits, type ReadLimits } from './containers/bounded-file.js';
 import type { ProbeFailure, ProbeResult } from './probe-here.js';
 
-export type { ContainerName, FileFacts, MediaSummary, ProbeFailure, ProbeReason, ProbeResult } from './probe-here.js';
+export type { ProbeFailure, ProbeResult } from './probe-here.js';
 
 export interface ProbeRequest {
   readonly id: number;

@@ -1,10 +1,9 @@
 /** Is a root the folder that it was? Nothing in a root is judged, marked or deleted while that is in doubt. */
 import { readdirSync, statSync } from 'node:fs';
-import { GatewayError } from '../errors.js';
 import { findRoot, putRoot } from '../store/roots.js';
 import { countSegments } from '../store/segments.js';
 import type { Database } from '../store/database.js';
-import type { RecordingRoot, RecordingsContext } from './context.js';
+import type { RecordingsContext } from './context.js';
 
 /** What tells one folder from another that is mounted in its place: its inode. Device numbers change with every mount. */
 export const identityOf = (path: string): string => statSync(path, { bigint: true }).ino.toString();
@@ -48,10 +47,4 @@ export function putSeenRoots({ store, roots }: Pick<RecordingsContext, 'store' |
       note('config.applied', `root:${root.id}`, { new: known === null, layout: root.layout.name });
     });
   }
-}
-
-export function assertRoot(db: Database, root: RecordingRoot): void {
-  const problem = rootProblem(db, root.id, root.path);
-  if (problem === null) return;
-  throw new GatewayError('root-untrusted', problem, { remedy: 'Nothing in this root is changed until it is back.' });
 }

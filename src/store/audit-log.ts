@@ -104,12 +104,6 @@ export function makeStore(db: Database, clock: Clock, signer: AuditSigner): Stor
 export const countEvents = (db: Database): number =>
   db.prepare('SELECT count(*) FROM audit_event').pluck().get() as number;
 
-export const newestEventUs = (db: Database): number | null => {
-  const entry = db.prepare('SELECT entry FROM audit_event ORDER BY seq DESC LIMIT 1').pluck().get() as
-    string | undefined;
-  return entry === undefined ? null : (JSON.parse(entry) as AuditEvent).atUs;
-};
-
 /** The entries from `fromSeq` on, in order: for verification and for reading. */
 export function* readEntries(db: Database, fromSeq = 0): Generator<{ seq: number; entry: string; leafHash: Buffer }> {
   const rows = db

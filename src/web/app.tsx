@@ -65,14 +65,11 @@ function View({ session }: { session: Session }): ReactNode {
 
 function Top({ site, session }: { site: string | undefined; session: Session | null }): ReactNode {
   const { t, i18n } = useTranslation();
-  const queries = useQueryClient();
   const { view } = usePlace();
   const logout = async (): Promise<void> => {
     await call('/api/session', 'DELETE');
-    // Nothing of the last user stays in the page.
-    queries.clear();
-    window.location.hash = '';
-    window.location.reload();
+    // Loaded anew, so that nothing of the last user stays in the page.
+    window.location.replace('./');
   };
   const current = (here: boolean): { 'aria-current'?: 'page' } => (here ? { 'aria-current': 'page' } : {});
   return (

@@ -63,6 +63,12 @@ async function site(): Promise<World> {
     detail: 'Camera "car-park" was found by itself: choose its class and retention.',
     createdUs: nowUs - days(1),
   });
+  openTask(world.store.db, {
+    kind: 'clock-untrusted',
+    subject: 'gateway:clock',
+    detail: 'The clock of this machine went back: confirm that it is right.',
+    createdUs: nowUs,
+  });
   return world;
 }
 
@@ -85,7 +91,7 @@ describe.skipIf(!mayRun)('the page', () => {
     const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 800 }, ...options });
     onTestFinished(() => context.close());
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(10_000);
     const troubles: string[] = [];
     page.on('pageerror', (error) => troubles.push(error.message));
     page.on('console', (message) => {
@@ -97,7 +103,7 @@ describe.skipIf(!mayRun)('the page', () => {
 
   async function login(page: Page, name: string): Promise<void> {
     await page.getByLabel('User name').fill(name);
-    await page.getByLabel('Password', { exact: true }).fill(password);
+    await page.getByLabel(/^Password/).fill(password);
     await page.getByRole('button', { name: 'Log in' }).click();
     await page.getByRole('heading', { name: 'Cameras' }).waitFor();
   }
@@ -109,7 +115,7 @@ describe.skipIf(!mayRun)('the page', () => {
     await expectAccessible(page);
     await picture(page, 'login');
     await page.getByLabel('User name').fill(served.world.sofie.name);
-    await page.getByLabel('Password', { exact: true }).fill('not this one');
+    await page.getByLabel(/^Password/).fill('not this one');
     await page.keyboard.press('Enter');
     const alert = page.getByRole('alert');
     await alert.waitFor();
@@ -118,7 +124,7 @@ describe.skipIf(!mayRun)('the page', () => {
     await expectAccessible(page);
     await picture(page, 'login-refused');
 
-    await page.getByLabel('Password', { exact: true }).focus();
+    await page.getByLabel(/^Password/).focus();
     await page.keyboard.type(password);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Cameras' }).waitFor();
@@ -164,7 +170,7 @@ describe.skipIf(!mayRun)('the page', () => {
     const { page, troubles } = await open(served, { locale: 'da-DK' });
     await page.getByRole('heading', { name: 'Log ind' }).waitFor();
     await page.getByLabel('Brugernavn').fill(served.world.ida.name);
-    await page.getByLabel('Adgangskode', { exact: true }).fill(password);
+    await page.getByLabel(/^Adgangskode/).fill(password);
     await page.getByRole('button', { name: 'Log ind' }).click();
     await page.getByRole('link', { name: 'Udleveringer' }).click();
     await page.getByRole('heading', { name: 'Anmodninger om udlevering' }).waitFor();
@@ -192,12 +198,12 @@ describe.skipIf(!mayRun)('the page', () => {
     await page.getByLabel('Journal number').fill('0100-12345-00026-26');
     await page.getByLabel('Purpose').fill('Theft of a bicycle at the entrance');
     // 02:20 happens twice in this night; 03:00 once.
-    await page.getByLabel('From').fill('2026-10-25T02:20:00');
+    await page.getByLabel(/^From/).fill('2026-10-25T02:20:00');
     await page.getByText('This time happens twice').waitFor();
     await picture(page, 'form');
     await expectAccessible(page);
     await page.getByLabel(/^Earlier: 25 Oct 2026, 02:20:00 \+02:00/).check();
-    await page.getByLabel('To', { exact: true }).fill('2026-10-25T02:50:00');
+    await page.getByLabel(/^To /).fill('2026-10-25T02:50:00');
     await page.getByLabel(/^Earlier: 25 Oct 2026, 02:50:00 \+02:00/).check();
     await page.getByLabel('Camera lobby').check();
     await page.setViewportSize({ width: 360, height: 740 });
@@ -229,7 +235,10 @@ describe.skipIf(!mayRun)('the page', () => {
     await picture(page, 'purpose');
     expect(served.events().some(({ type }) => type === 'footage.viewed')).toBe(false);
     await page.getByRole('button', { name: 'Watch', exact: true }).click();
-    await page.waitForFunction('document.querySelector("video")?.readyState >= 2');
+    // The page's policy forbids the evaluation that waiting inside it would need, so it is asked from outside.
+    await expect
+      .poll(() => page.evaluate<number>('document.querySelector("video")?.readyState ?? 0'), { timeout: 10_000 })
+      .toBeGreaterThanOrEqual(2);
     await expectAccessible(page);
     await picture(page, 'watching');
     expect(served.events().filter(({ type }) => type === 'footage.viewed')).toMatchObject([

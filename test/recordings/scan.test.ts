@@ -119,7 +119,9 @@ describe('scan', () => {
     symlinkSync('/etc/passwd', join(root, '2026-05-31/22/lobby/14.00.mp4'));
     const ctx = contextFor(makeTestStore(), root, 'frigate');
     const result = await scanRoots(ctx);
-    const reasons = Object.fromEntries(result.quarantined.map(({ path, reason }) => [path.split('/').at(-1), reason]));
+    const reasons = Object.fromEntries(
+      result.quarantined.map(({ path, reason }): [string, string] => [path.slice(path.lastIndexOf('/') + 1), reason]),
+    );
     expect(reasons).toEqual({
       '11.00.mp4': 'empty',
       '12.00.mp4': 'unknown-format',

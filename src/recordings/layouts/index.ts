@@ -9,7 +9,7 @@ import { templateLayout } from './template.js';
 
 export { cameraIdOf } from './camera-id.js';
 export { mediaExtensions } from './layout.js';
-export type { Layout, LayoutMatch, LayoutMiss, MissReason, NameTime } from './layout.js';
+export type { Layout, LayoutMatch, NameTime } from './layout.js';
 
 const coded: Readonly<Record<string, (options: LayoutOptions) => Layout>> = {
   frigate,

@@ -9,6 +9,12 @@ import { showBytes } from '../time.js';
 
 const dayUs = 86_400_000_000;
 
+/** Worst first: what a person has to see should not be found by scrolling. */
+const order: readonly LimitState[] = ['late', 'due', 'held', 'ok', 'empty'];
+
+const sorted = (cameras: readonly CameraView[]): CameraView[] =>
+  [...cameras].sort((a, b) => order.indexOf(a.limit.state) - order.indexOf(b.limit.state));
+
 const toneOf: Readonly<Record<LimitState, Tone>> = { ok: 'ok', due: 'warn', late: 'bad', held: 'hold', empty: 'calm' };
 
 export function CamerasView(): ReactNode {
@@ -19,6 +25,8 @@ export function CamerasView(): ReactNode {
     refetchInterval: 60_000,
   });
   const tasks = useQuery({ queryKey: ['tasks'], queryFn: () => call<TasksView>('/api/tasks') });
+  // Those about a camera stand beside it.
+  const known = new Set(cameras.data?.cameras.map((camera) => `camera:${camera.cameraId}`));
   return (
     <div className="stack">
       <div>
@@ -35,7 +43,7 @@ export function CamerasView(): ReactNode {
           <Table view={cameras.data} tasks={tasks.data?.tasks ?? []} />
         </>
       )}
-      {tasks.data !== undefined && tasks.data.tasks.length > 0 && <Tasks tasks={tasks.data.tasks} />}
+      <Tasks tasks={(tasks.data?.tasks ?? []).filter((task) => !known.has(task.subject))} />
     </div>
   );
 }
@@ -70,7 +78,7 @@ function Table({ view, tasks }: { view: Cameras; tasks: TasksView['tasks'] }): R
           </tr>
         </thead>
         <tbody role="rowgroup">
-          {view.cameras.map((camera) => {
+          {sorted(view.cameras).map((camera) => {
             const own = tasks.filter((task) => task.subject === `camera:${camera.cameraId}`);
             const { footage } = camera;
             return (
@@ -163,6 +171,7 @@ function Limit({ camera, nowUs }: { camera: CameraView; nowUs: number }): ReactN
 function Tasks({ tasks }: { tasks: TasksView['tasks'] }): ReactNode {
   const { t } = useTranslation();
   const time = useTime();
+  if (tasks.length === 0) return null;
   return (
     <section className="card" aria-labelledby="tasks">
       <h2 id="tasks">{t('tasks.title')}</h2>

@@ -52,7 +52,7 @@ export function LocalTimeInput({ label, value, onChange, error }: Props): ReactN
   const zone = useSession().site.timezone;
   const meaning = meaningOf(value, zone);
   const { candidatesUs } = meaning;
-  const problem = meaning.kind === 'never' ? t('form.never') : error;
+  const problem = meaning.kind === 'never' ? t('form.never') : meaning.kind === 'choose' ? null : error;
   return (
     <div className="stack" style={{ gap: 8 }}>
       <TextInput
@@ -70,6 +70,7 @@ export function LocalTimeInput({ label, value, onChange, error }: Props): ReactN
       {candidatesUs !== undefined && (
         <Radio.Group
           label={t('form.twice')}
+          error={meaning.kind === 'choose' ? error : null}
           value={value.reading}
           onChange={(reading) => {
             onChange({ ...value, reading: reading === 'later' ? 'later' : 'earlier' });

@@ -84,7 +84,7 @@ function Steps({ state }: { state: RequestState }): ReactNode {
           <li key={step} data-step={kind} {...(kind === 'now' ? { 'aria-current': 'step' as const } : {})}>
             {kind === 'done' && <span aria-hidden="true">✓ </span>}
             {t(`request.step.${step}`)}
-            {kind === 'done' && <span className="mantine-visually-hidden"> ({t('request.stepDone')})</span>}
+            {kind === 'done' && <span className="sr-only"> ({t('request.stepDone')})</span>}
           </li>
         );
       })}

@@ -1,4 +1,4 @@
-import { Button, Modal, Select, TextInput } from '@mantine/core';
+import { Button, CloseButton, Modal, Select, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useState } from 'react';
@@ -35,71 +35,81 @@ export function Watch({
     setSource(null);
   };
 
+  const title = source === null ? t('watch.title') : t('watch.player', { number });
+  const close = (): void => {
+    void queries.invalidateQueries({ queryKey: ['request', requestId] });
+    onClose();
+  };
+
   return (
-    <Modal
-      opened
-      onClose={() => {
-        void queries.invalidateQueries({ queryKey: ['request', requestId] });
-        onClose();
-      }}
-      size="xl"
-      title={source === null ? t('watch.title') : t('watch.player', { number })}
-      closeButtonProps={{ 'aria-label': t('app.close') }}
-    >
-      {source === null ? (
-        <form
-          className="stack"
-          onSubmit={(event) => {
-            event.preventDefault();
-            setError(null);
-            setSource(
-              `/api/requests/${requestId}/items/${item.position}/masked?purpose=${encodeURIComponent(purpose)}`,
-            );
-          }}
-        >
-          <Select
-            label={t('watch.purpose')}
-            description={t('watch.help')}
-            allowDeselect={false}
-            value={choice}
-            onChange={(value) => {
-              setChoice(value ?? purposes[0]);
-            }}
-            data={[
-              ...purposes.map((value) => ({ value, label: t(`watch.purposes.${value}`) })),
-              { value: ownWords, label: t('watch.own') },
-            ]}
-          />
-          {choice === ownWords && (
-            <TextInput
-              label={t('watch.ownLabel')}
-              required
-              minLength={3}
-              maxLength={500}
-              value={words}
-              onChange={(event) => {
-                setWords(event.currentTarget.value);
+    <Modal.Root opened onClose={close} size="xl">
+      <Modal.Overlay />
+      {/* Composed by hand: the library's own title would be a second banner of the page. */}
+      <Modal.Content aria-label={title}>
+        <Modal.Body>
+          <div
+            className="tags"
+            style={{ justifyContent: 'space-between', alignItems: 'center', padding: '14px 0 12px' }}
+          >
+            <h2 style={{ fontSize: 18, margin: 0 }}>{title}</h2>
+            <CloseButton aria-label={t('app.close')} onClick={close} />
+          </div>
+          {source === null ? (
+            <form
+              className="stack"
+              onSubmit={(event) => {
+                event.preventDefault();
+                setError(null);
+                setSource(
+                  `/api/requests/${requestId}/items/${item.position}/masked?purpose=${encodeURIComponent(purpose)}`,
+                );
               }}
+            >
+              <Select
+                label={t('watch.purpose')}
+                description={t('watch.help')}
+                allowDeselect={false}
+                value={choice}
+                onChange={(value) => {
+                  setChoice(value ?? purposes[0]);
+                }}
+                data={[
+                  ...purposes.map((value) => ({ value, label: t(`watch.purposes.${value}`) })),
+                  { value: ownWords, label: t('watch.own') },
+                ]}
+              />
+              {choice === ownWords && (
+                <TextInput
+                  label={t('watch.ownLabel')}
+                  required
+                  minLength={3}
+                  maxLength={500}
+                  value={words}
+                  onChange={(event) => {
+                    setWords(event.currentTarget.value);
+                  }}
+                />
+              )}
+              <Trouble error={error} />
+              <div>
+                <Button type="submit" disabled={purpose.length < 3}>
+                  {t('watch.start')}
+                </Button>
+              </div>
+            </form>
+          ) : (
+            <video
+              className="film"
+              controls
+              autoPlay
+              muted
+              src={source}
+              aria-label={t('watch.player', { number })}
+              onError={() => void explain(source)}
             />
           )}
-          <Trouble error={error} />
-          <div>
-            <Button type="submit" disabled={purpose.length < 3}>
-              {t('watch.start')}
-            </Button>
-          </div>
-        </form>
-      ) : (
-        <video
-          className="film"
-          controls
-          autoPlay
-          muted
-          src={source}
-          aria-label={t('watch.player', { number })}
-          onError={() => void explain(source)}
-        />
-      )}
-    </Modal>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
