@@ -6,7 +6,7 @@ import { GatewayError } from '../errors.js';
 import type { Store } from '../store/audit-log.js';
 
 export const failuresPerName = 5;
-export const failuresPerPlace = 30;
+const failuresPerPlace = 30;
 const windowMinutes = 15;
 
 const placeOf = (req: Request): string => ipKeyGenerator(req.ip ?? 'unknown');

@@ -13,7 +13,7 @@ import { routes } from './routes/index.js';
 import { sameOriginOnly } from './same-origin.js';
 import { sessions } from './session.js';
 
-export const maxBodyBytes = 256 * 1024;
+const maxBodyBytes = 256 * 1024;
 
 function securityHeaders(https: boolean): ReturnType<typeof helmet> {
   const self = ["'self'"];

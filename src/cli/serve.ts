@@ -58,7 +58,10 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
         if (!signal.aborted) log.error({ err: toGatewayError(error) }, `${name} failed; it is tried again`);
       }
     };
-    timers.push(new Cron('* * * * * *', { interval: Math.max(1, Math.round(minutes * 60)), protect: true }, attempt));
+    const seconds = Math.max(1, Math.round(minutes * 60));
+    // The first time is now, below; the timer begins one interval later.
+    const startAt = new Date(Date.now() + seconds * 1000).toISOString();
+    timers.push(new Cron('* * * * * *', { interval: seconds, startAt, protect: true }, attempt));
     return attempt();
   };
   const watcher = await watchRoots(gateway.recordings, { signal });
@@ -67,7 +70,8 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     if (result.deleted > 0) log.info({ deleted: result.deleted, held: result.held }, 'retention sweep');
     if (result.refused !== null) log.error({ reason: result.refused }, 'retention sweep refused');
     for (const { path, reason } of result.failed) log.error({ path, reason }, 'a segment could not be deleted');
-    if (result.late > 0) log.error({ late: result.late }, 'footage is past its legal limit');
+    if (result.late > 0)
+      log.error({ late: result.late, deleted: result.deleted }, 'footage had passed its legal limit at this sweep');
   };
   // What was recorded while the gateway was down is known before the first sweep judges it.
   await every('scan', config.recordings.rescanMinutes, () => scanRoots(gateway.recordings, { signal }));

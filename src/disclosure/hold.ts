@@ -1,7 +1,7 @@
 /** Holds that legal places by itself, apart from those that a request brings along. */
 import { randomUUID } from 'node:crypto';
-import { classRules } from '../domain/camera.js';
-import type { Hold, HoldGround } from '../domain/hold.js';
+import { assertGroundOfClass, type Hold, type HoldGround } from '../domain/hold.js';
+import { legalLimitUs } from '../domain/retention.js';
 import type { TimeRange } from '../domain/segment.js';
 import { assertRight, type User } from '../domain/user.js';
 import { GatewayError } from '../errors.js';
@@ -10,6 +10,8 @@ import { getCamera } from '../store/cameras.js';
 import { deletionsIn } from '../store/deletions.js';
 import { findHold, insertHold, liftHold } from '../store/holds.js';
 import { segmentsIn } from '../store/segments.js';
+import { openTask } from '../store/tasks.js';
+import { formatUtc } from '../domain/time.js';
 
 export interface HoldInput extends TimeRange {
   readonly ground: HoldGround;
@@ -40,12 +42,7 @@ export function placeHold({ store }: { readonly store: Store }, user: User, inpu
   const { db, clock } = store;
   return store.act(`user:${user.id}`, (note) => {
     for (const id of input.cameraIds) {
-      const camera = getCamera(db, id);
-      if (!classRules[camera.class].mayRecord) {
-        throw new GatewayError('forbidden', `Camera "${id}" may not record; what it recorded cannot be held.`, {
-          remedy: 'Tell legal.',
-        });
-      }
+      assertGroundOfClass(id, getCamera(db, id).class, input.ground);
     }
     const found = segmentsIn(db, input.cameraIds, input);
     const kept = found.filter((segment) => segment.state === 'indexed');
@@ -75,6 +72,18 @@ export function placeHold({ store }: { readonly store: Store }, user: User, inpu
       reviewUs: hold.reviewUs,
       segments: kept.length,
     });
+    if (hold.ground === 'dispute') {
+      // CCTV Act § 4 c(5): the other party is told within the 30 days of the oldest frame that is kept for it.
+      const deadlineUs = Math.min(
+        ...kept.map((segment) => legalLimitUs(getCamera(db, segment.cameraId), segment.startUs)),
+      );
+      openTask(db, {
+        kind: 'tell-the-other-party',
+        subject: `hold:${hold.id}`,
+        detail: `Tell the other party of the dispute before ${formatUtc(deadlineUs)} that footage is kept, and hand over a copy on request.`,
+        createdUs: clock.nowUs(),
+      });
+    }
     const warnings = [
       ...(hold.endUs - hold.startUs > 3_600_000_000
         ? ['The range is longer than 60 minutes: hold no more than is needed.']

@@ -1,5 +1,6 @@
 /** Longer storage, on one of the few grounds that the law allows, for exactly the cameras and the range it is about. */
 import { GatewayError } from '../errors.js';
+import type { CameraClass } from './camera.js';
 import { dayUs } from './retention-rules/rule.js';
 import { overlaps, type TimeRange } from './segment.js';
 
@@ -14,6 +15,32 @@ export const holdGrounds = {
 } as const;
 
 export type HoldGround = keyof typeof holdGrounds;
+
+/**
+ * The grounds of § 4 c(5) are for crime-prevention cameras; § 4 d has no such exception for municipal ones. What may not be
+ * recorded may not be held either.
+ */
+const everyGround = Object.keys(holdGrounds) as readonly HoldGround[];
+const groundsOfClass: Readonly<Record<CameraClass, readonly HoldGround[]>> = {
+  'crime-prevention': everyGround,
+  municipal: ['disclosure-request', 'access-request', 'complaint', 'legal-duty'],
+  permit: everyGround,
+  'live-only': [],
+  'other-purpose': everyGround,
+};
+
+/** Throws `forbidden` where the class of a camera knows no hold on this ground. */
+export function assertGroundOfClass(cameraId: string, cameraClass: CameraClass, ground: HoldGround): void {
+  const allowed = groundsOfClass[cameraClass];
+  if (allowed.includes(ground)) return;
+  throw new GatewayError(
+    'forbidden',
+    `Footage of camera "${cameraId}" (class "${cameraClass}") cannot be held on the ground "${ground}".`,
+    {
+      remedy: allowed.length === 0 ? 'This camera may not record; tell legal.' : `Allowed: ${allowed.join(', ')}.`,
+    },
+  );
+}
 
 export interface Hold extends TimeRange {
   readonly id: string;

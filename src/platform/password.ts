@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.js';
 /** RFC 9106, second recommendation, with one lane: about a tenth of a second on a small server. */
 const cost = { memoryCost: 65_536, timeCost: 3, parallelism: 1 } as const;
 
-export const minPasswordLength = 12;
+const minPasswordLength = 12;
 /** Hashing takes time with length: a login must not be a way to keep the server busy. */
 export const maxPasswordLength = 256;
 

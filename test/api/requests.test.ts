@@ -300,6 +300,8 @@ describe('holds, retention and the log', () => {
     expect((await lars.call('POST', '/api/holds', { ...body, ground: 'disclosure-request' })).status).toBe(400);
     const placed = await lars.call<{ hold: { id: string } }>('POST', '/api/holds', body);
     expect(placed.status).toBe(201);
+    // Holds are listed in the order of their placing.
+    served.world.clock.us += seconds(1);
     await prepared(served);
     const holds = (await sofie.call<{ holds: { id: string; active: boolean; ground: string }[] }>('GET', '/api/holds'))
       .json;

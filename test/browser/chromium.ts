@@ -1,6 +1,5 @@
 /** Debian's Chromium, driven from outside. Without one these tests say loudly that they did not run; in CI they fail. */
-import { accessSync, constants, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -26,9 +25,6 @@ export const hasChromium = isThere();
 if (!hasChromium) {
   console.warn(`\n!!! NO CHROMIUM at ${path}: THE PAGE IS NOT TESTED. Install it, or name it in CHROMIUM. !!!\n`);
 }
-/** In CI a missing browser is a failure and not a skip. */
-export const mayRun = hasChromium || process.env['CI'] === 'true';
-
 export const launch = (): Promise<Browser> =>
   chromium.launch({
     executablePath: path,
@@ -44,11 +40,11 @@ export const launch = (): Promise<Browser> =>
     ],
   });
 
-/** Where pictures of the page go, for a person to look at. */
-const pictures = process.env['TREDIVE_SCREENSHOTS'] ?? mkdtempSync(join(tmpdir(), 'tredive-page-'));
+/** A folder for pictures of the page, for a person to look at; none are taken without it. */
+const pictures = process.env['TREDIVE_SCREENSHOTS'];
 
 export async function picture(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+  if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
 }
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -56,8 +52,7 @@ const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** No violation that axe knows, in the view as it is now. */
 export async function expectAccessible(page: Page): Promise<void> {
   // Through the debugger: the page's own policy would not let a foreign script in.
-  if (!(await page.evaluate('"axe" in window')))
-    await page.evaluate((await import('node:fs')).readFileSync(axeFile, 'utf8'));
+  if (!(await page.evaluate('"axe" in window'))) await page.evaluate(readFileSync(axeFile, 'utf8'));
   const options: RunOptions = { resultTypes: ['violations'] };
   const results: AxeResults = await page.evaluate(`axe.run(document, ${JSON.stringify(options)})`);
   expect(

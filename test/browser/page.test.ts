@@ -10,7 +10,7 @@ import { password, serve, type Served } from '../api/gateway.js';
 import { makeClip } from '../helpers/clip.js';
 import { addCamera, addSegment, makeWorld, quickRedactor, seconds, type World } from '../helpers/disclosure.js';
 import { tempFolder } from '../helpers/site.js';
-import { expectAccessible, expectNoSidewaysScroll, launch, mayRun, picture, webDir } from './chromium.js';
+import { expectAccessible, expectNoSidewaysScroll, hasChromium, launch, picture, webDir } from './chromium.js';
 
 const days = (count: number): number => seconds(count * 86_400);
 
@@ -72,7 +72,11 @@ async function site(): Promise<World> {
   return world;
 }
 
-describe.skipIf(!mayRun)('the page', () => {
+test('in CI there is a browser: the page is not left untested there', () => {
+  expect(hasChromium || process.env['CI'] !== 'true').toBe(true);
+});
+
+describe.skipIf(!hasChromium)('the page', () => {
   let browser: Browser;
   beforeAll(async () => {
     if (!existsSync(join(webDir, 'index.html'))) throw new Error('dist/web is not built: run "npm run build"');

@@ -231,7 +231,7 @@ export const da: Words<typeof en> = {
     reason: 'Begrundelse',
     reasonHelp: 'Hvorfor grundlaget holder, eller hvorfor ikke. Står i sagen.',
     audio: 'Udlevér også lyden',
-    audioHelp: 'Mindst én original har lyd. Uden dette bliver originaler med lyd tilbage.',
+    audioHelp: 'Mindst én original har lyd. Begrund, hvorfor den følger med, eller udlevér kun de slørede kopier.',
     audioReason: 'Hvorfor lyden er nødvendig',
     redactedOnly: 'Udlevér kun de slørede kopier',
     redactedOnlyReason: 'Hvorfor originalerne bliver tilbage',

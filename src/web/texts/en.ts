@@ -226,7 +226,7 @@ export const en = {
     reason: 'Reason',
     reasonHelp: 'Why the ground holds, or why it does not. Stands in the file of the case.',
     audio: 'Hand over the sound too',
-    audioHelp: 'At least one original has sound. Without this, originals with sound stay behind.',
+    audioHelp: 'At least one original has sound. Say why it goes along, or hand over the masked copies only.',
     audioReason: 'Why sound is needed',
     redactedOnly: 'Hand over the masked copies only',
     redactedOnlyReason: 'Why the originals stay behind',
