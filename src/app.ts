@@ -12,6 +12,7 @@ import type { Config } from './config.js';
 import type { DisclosureContext } from './disclosure/context.js';
 import { cleanUpAfterCrash } from './disclosure/recovery.js';
 import { canonicalHash, type Json } from './domain/canonical-json.js';
+import { frontierRoot } from './domain/merkle.js';
 import { hourUs } from './domain/retention-rules/index.js';
 import { GatewayError, toGatewayError } from './errors.js';
 import { systemClock, type Clock } from './platform/clock.js';
@@ -191,6 +192,8 @@ function keepCheckpoint(dataDir: string, anchors: readonly string[], note: strin
   }
 }
 
+const checkpointCopies = (config: Config): string[] => [checkpointFile(config.data), ...config.audit.anchors];
+
 function readAnchors(config: Config): string[] {
   const notes: string[] = [];
   if (existsSync(checkpointFile(config.data))) notes.push(readFileSync(checkpointFile(config.data), 'utf8'));
@@ -211,18 +214,24 @@ function readAnchors(config: Config): string[] {
 
 /** Checks the whole log with nothing but the database opened for reading and the public key. */
 export function verifyAudit(db: Database, config: Config, publicKey: KeyObject): AuditReport {
-  const read = db.transaction(() =>
-    verifyAuditLog(
+  const read = db.transaction(() => {
+    const edge = readFrontier(db);
+    return verifyAuditLog(
       {
         entries: readEntries(db),
         checkpoints: readCheckpoints(db),
         anchors: readAnchors(config),
-        frontierSize: readFrontier(db).size,
+        frontierSize: edge.size,
+        frontierRoot: frontierRoot(edge),
       },
       publicKey,
-    ),
-  );
-  return read();
+    );
+  });
+  const report = read();
+  // A copy that was removed could contradict nothing any more: that it is gone is a finding itself.
+  const gone = report.size === 0 ? [] : checkpointCopies(config).filter((file) => !existsSync(file));
+  const problems = [...report.problems, ...gone.map((file) => `the copy of the checkpoints at ${file} is gone`)];
+  return { ...report, ok: problems.length === 0, problems };
 }
 
 /** The database for reading alone, for commands that must change nothing. Throws where there is none yet. */

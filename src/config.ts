@@ -1,11 +1,12 @@
 /** Reads the configuration. config/gateway.yaml is its reference: a test holds every key and default there against this. */
 import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { dirname, resolve, sep } from 'node:path';
+import { basename, dirname, resolve, sep } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import { assertPolicy, cameraClasses } from './domain/camera.js';
 import { minMarginUs } from './domain/retention.js';
 import { GatewayError, toGatewayError } from './errors.js';
+import { layoutFromConfig } from './recordings/layouts/index.js';
 
 const id = z
   .string()
@@ -293,6 +294,14 @@ export function parseConfig(text: string, file: string): Config {
       fault(at('cameras', index, 'retentionDays'), `${message} ${remedy ?? ''}`.trim());
     }
   });
+  config.roots.forEach((root, index) => {
+    try {
+      layoutFromConfig(root.layout, { siteTimezone: root.timezone ?? config.site.timezone });
+    } catch (error) {
+      const { message, remedy } = toGatewayError(error);
+      fault(at('roots', index, 'layout'), `${message} ${remedy ?? ''}`.trim());
+    }
+  });
   const seen: { id: string; real: string }[] = [];
   config.roots.forEach((root, index) => {
     const problem = rootProblem(root.path);
@@ -311,6 +320,10 @@ export function parseConfig(text: string, file: string): Config {
       );
     }
     seen.push({ id: root.id, real });
+    // Copies made for a disclosure would be indexed as recordings, and the database lie where the VMS deletes.
+    if ((realOf(config.data) + sep).startsWith(real + sep)) {
+      fault(at('data'), `the data folder ${config.data} lies in root "${root.id}". Put it beside the recordings.`);
+    }
   });
   if (faults.length > 0) throw invalid(faults);
   return config;
@@ -332,6 +345,16 @@ const depth = (issues: readonly Issue[]): number =>
 
 const duplicates = (names: readonly string[]): number[] =>
   names.flatMap((name, index) => (names.indexOf(name) < index ? [index] : []));
+
+/** Where a path that may not be made yet will lie, links followed. */
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Not there yet, or not to be read: opening it says what is wrong. What stands above it decides here.
+    return dirname(path) === path ? path : resolve(realOf(dirname(path)), basename(path));
+  }
+}
 
 function rootProblem(path: string): string | null {
   try {

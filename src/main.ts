@@ -14,6 +14,7 @@ import { scan } from './cli/scan.js';
 import { serve } from './cli/serve.js';
 import { user } from './cli/user.js';
 import { verify } from './cli/verify.js';
+import { GatewayError } from './errors.js';
 import { version } from './platform/version.js';
 
 const program = new Command('tredive')
@@ -25,10 +26,15 @@ const program = new Command('tredive')
 for (const add of [serve, scan, retain, redact, verify, audit, discover, check, doctor, request, hold, user])
   add(program);
 
+const json = process.argv.includes('--json');
+const wrongWords = (error: CommanderError): GatewayError =>
+  new GatewayError('usage', error.message.replace(/^error: /, ''), { remedy: 'See --help.', cause: error });
+
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) await fail(error, process.argv.includes('--json'));
+  if (!(error instanceof CommanderError)) await fail(error, json);
   // --help and --version also arrive here, with exit code 0; every other message of commander's is about wrong words.
-  else process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else if (error.exitCode === 0) process.exitCode = 0;
+  else await fail(wrongWords(error), json, { said: true });
 }

@@ -137,3 +137,27 @@ describe('a fault stops the start, with file, line and what to do', () => {
     expect(() => loadConfig('/nowhere/gateway.yaml')).toThrow(/reading the configuration \/nowhere\/gateway\.yaml/);
   });
 });
+
+describe('what would be noticed too late', () => {
+  it('names the line of a layout that does not exist or cannot work', () => {
+    expect(faultOf(smallest.replace('frigate', 'frigat'))).toMatch(
+      /^gateway\.yaml:6: There is no layout "frigat"\. Use /,
+    );
+    expect(faultOf(smallest.replace('frigate', '{ template: "%q" }'))).toMatch(
+      /^gateway\.yaml:6: .*"%q" is not a token/,
+    );
+  });
+
+  it('refuses a data folder inside a root, through a link too', () => {
+    expect(faultOf(smallest.replace('./data', './recordings/data'))).toMatch(
+      /^gateway\.yaml:2: the data folder .* lies in root "nvr1"/,
+    );
+    expect(faultOf(smallest.replace('./data', './recordings'))).toContain('lies in root');
+    const folder = tempFolder();
+    mkdirSync(join(folder, 'recordings'));
+    symlinkSync(join(folder, 'recordings'), join(folder, 'elsewhere'));
+    expect(() => parseConfig(smallest.replace('./data', './elsewhere/data'), join(folder, 'gateway.yaml'))).toThrow(
+      /lies in root/,
+    );
+  });
+});

@@ -9,13 +9,20 @@ import { appendLeaf, emptyFrontier, frontierRoot } from '../domain/merkle.js';
 import { toGatewayError } from '../errors.js';
 
 export interface AuditSource {
-  readonly entries: Iterable<{ readonly seq: number; readonly entry: string; readonly leafHash: Buffer }>;
+  readonly entries: Iterable<{
+    readonly seq: number;
+    readonly entry: string;
+    readonly leafHash: Buffer;
+    readonly subject?: string;
+  }>;
   /** Signed notes kept in the database, ascending by size. */
   readonly checkpoints: readonly { readonly size: number; readonly note: string }[];
   /** Signed notes kept elsewhere: they tell a log that was rolled back as a whole. */
   readonly anchors: readonly string[];
   /** Size of the right edge that the next append would build on. */
   readonly frontierSize: number;
+  /** Root of that edge; left out where only the entries are at hand. */
+  readonly frontierRoot?: Buffer;
 }
 
 export interface AuditReport {
@@ -62,11 +69,15 @@ export function verifyAuditLog(source: AuditSource, publicKey: KeyObject): Audit
   });
 
   let frontier = emptyFrontier;
-  for (const { seq, entry, leafHash } of source.entries) {
+  for (const { seq, entry, leafHash, subject } of source.entries) {
     const leaf = eventLeaf(entry);
     if (seq !== frontier.size) problem(`entry ${frontier.size} is missing: the next one in the log is ${seq}`);
     if (!leaf.equals(leafHash)) problem(`entry ${seq} was edited: its text does not match its hash`);
-    if (statedSeq(entry) !== seq) problem(`entry ${seq} says it is another one: entries were swapped or moved`);
+    const stated = statedBy(entry);
+    // Not hashed itself: it is what the entries of one subject are found by.
+    if (subject !== undefined && stated !== null && stated.subject !== subject)
+      problem(`entry ${seq} is filed under another subject than it states`);
+    if (stated?.seq !== seq) problem(`entry ${seq} says it is another one: entries were swapped or moved`);
     frontier = appendLeaf(frontier, leaf);
     for (const { root, where } of claimed.get(frontier.size) ?? []) {
       if (!root.equals(frontierRoot(frontier)))
@@ -83,12 +94,14 @@ export function verifyAuditLog(source: AuditSource, publicKey: KeyObject): Audit
     problem(`the log was rolled back: an anchor covers ${newestAnchor} entries, the log has ${size}`);
   if (source.frontierSize !== size)
     problem(`the stored right edge is for ${source.frontierSize} entries, the log has ${size}`);
+  else if (source.frontierRoot !== undefined && !source.frontierRoot.equals(frontierRoot(frontier)))
+    problem(`the stored right edge is not that of the ${size} entries: the next entry would sign another log`);
   return { ok: problems.length === 0, size, root: frontierRoot(frontier).toString('base64'), problems };
 }
 
-function statedSeq(entry: string): number | null {
+function statedBy(entry: string): Partial<AuditEvent> | null {
   try {
-    return (JSON.parse(entry) as AuditEvent).seq;
+    return JSON.parse(entry) as AuditEvent | null;
   } catch {
     // Not JSON any more: the hash comparison above has already said so.
     return null;

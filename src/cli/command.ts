@@ -60,10 +60,10 @@ const print = (text: string): Promise<void> =>
     });
   });
 
-/** The error for a person on stderr, and as the one JSON document where that was asked for. */
-export async function fail(thrown: unknown, json: boolean): Promise<void> {
+/** The error for a person on stderr, unless that was said already, and as the one JSON document where that was asked for. */
+export async function fail(thrown: unknown, json: boolean, { said = false } = {}): Promise<void> {
   const error = toGatewayError(thrown);
-  process.stderr.write(`${error.message}\n${error.remedy === undefined ? '' : `${error.remedy}\n`}`);
+  if (!said) process.stderr.write(`${error.message}\n${error.remedy === undefined ? '' : `${error.remedy}\n`}`);
   if (error.code === 'internal' && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
   if (json) {
     const { code, message, remedy, details } = error;

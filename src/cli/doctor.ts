@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import { toGatewayError } from '../errors.js';
 import { findFfmpeg } from '../platform/ffmpeg.js';
+import { readPrivateKey } from '../platform/keys.js';
 import { native } from '../platform/native.js';
 import { builtInManifest, readManifest } from '../redaction/detectors/index.js';
 import { define } from './command.js';
@@ -72,7 +73,10 @@ export function doctor(program: Command): void {
           }),
           await attempt('keys', () => {
             const keys = join(config.data, 'keys');
-            if (!existsSync(keys)) return 'will be made at the first start';
+            const started = existsSync(join(config.data, 'tredive.db'));
+            if (!existsSync(keys) && !started) return 'will be made at the first start';
+            // A log that exists is only ever continued with its own key: without it nothing starts.
+            if (started) for (const name of ['audit.pem', 'package.pem']) readPrivateKey(join(keys, name));
             if ((statSync(keys).mode & 0o077) !== 0) throw new Error(`${keys} can be read by others. chmod 700 it.`);
             return 'readable by this user alone';
           }),

@@ -2,9 +2,16 @@ import type { Command } from 'commander';
 import { formatLocal, parseInstant } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
 import { applyDeletions } from '../retention/delete.js';
+import type { RetentionPlan } from '../retention/context.js';
 import { planDeletions } from '../retention/plan.js';
 import { acceptClock } from '../retention/trust.js';
 import { count, define, progressBar, table, withGateway, type CommonOptions } from './command.js';
+
+const overdueLines = ({ quarantineOverdue }: RetentionPlan): string[] =>
+  quarantineOverdue.map(
+    ({ rootId, files }) =>
+      `  OVERDUE  ${rootId}: ${count(files, 'file')} in quarantine may be past the limit; the gateway does not touch them. "tredive scan" names them; repair or remove them by hand.`,
+  );
 
 export function retain(program: Command): void {
   define<CommonOptions & { apply?: true; at?: string; acceptClock?: true }>(
@@ -36,6 +43,7 @@ export function retain(program: Command): void {
           const text = [
             ...(rows.length > 0 ? [table(['camera', 'oldest frame', 'due since', 'rule', 'path'], rows)] : []),
             `Dry run: ${count(plan.due, 'segment')} due, ${plan.held} held, ${plan.late} past the legal limit. --apply deletes what is due.`,
+            ...overdueLines(plan),
             ...(plan.refused === null ? [] : [`Would be refused: ${plan.refused}`]),
           ].join('\n');
           return { json: { applied: false, ...plan, deleted: 0, failed: [] }, text };
@@ -53,6 +61,7 @@ export function retain(program: Command): void {
             `${count(result.deleted, 'segment')} deleted, ${result.held} held, ${result.failed.length} failed, ${result.late} past the legal limit`,
             ...result.failed.map(({ path, reason }) => `  FAILED  ${path}: ${reason}`),
             ...result.problems.map(({ rootId, detail }) => `  NOT JUDGED  ${rootId}: ${detail}`),
+            ...overdueLines(result),
             ...(result.refused === null ? [] : [`Refused: ${result.refused}`]),
             ...(result.interrupted ? ['Interrupted; the rest goes at the next sweep.'] : []),
           ].join('\n');

@@ -13,10 +13,12 @@ export function scan(program: Command): void {
             bar.update(done, total);
           },
         });
-        const { segments, added, unchanged, quarantined, missing, seconds, refused } = result;
+        const { segments, added, unchanged, quarantined, missing, seconds, refused, unreadable, waiting } = result;
         const lines = [
           `${count(segments, 'segment')}: ${added} added, ${unchanged} unchanged, ${missing} missing, ${quarantined.length} quarantined, in ${seconds.toFixed(1)} s`,
           ...quarantined.map(({ path, reason }) => `  quarantined  ${path}: ${reason}`),
+          ...waiting.map(({ path }) => `  still being written  ${path}`),
+          ...unreadable.map(({ path, reason }) => `  NOT READ  ${path}: ${reason}`),
           ...refused.map(({ rootId, reason }) => `  NOT SCANNED  ${rootId}: ${reason}`),
         ];
         return { json: result, text: lines.join('\n') };

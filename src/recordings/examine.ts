@@ -3,7 +3,8 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Segment } from '../domain/segment.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
-import { cameraIdOf } from './layouts/index.js';
+import { localToUs } from '../domain/time.js';
+import { cameraIdOf, type NameTime } from './layouts/index.js';
 import { probeFile } from './probe.js';
 import { decideStart } from './start-time.js';
 
@@ -57,6 +58,17 @@ export async function statOf(
 export const sameFile = (a: FileStat, b: FileStat): boolean =>
   a.sizeBytes === b.sizeBytes && a.inode === b.inode && a.mtimeUs === b.mtimeUs;
 
+/** The latest instant that a name can mean; a local one may mean two. */
+function latestOf(start: NameTime): number {
+  if (start.kind === 'utc') return start.us;
+  const reading = localToUs(start.fields, start.timeZone);
+  if (reading.kind === 'exact') return reading.us;
+  return Math.max(...(reading.kind === 'ambiguous' ? reading.candidatesUs : reading.readingsUs));
+}
+
+/** Of a name that reaches us garbled: the replacement character stands for bytes that are no UTF-8. */
+const nothingKnown = { isFile: true, isLink: false, sizeBytes: 0, inode: '0', mtimeUs: 0 } as const;
+
 /**
  * Examines one name below a root. `calm` is true once size and last write have not changed for the quiet time; before that a
  * recording is `open`. Only reads; never throws for what the file holds.
@@ -68,7 +80,8 @@ export async function examine(
   calm: boolean,
 ): Promise<Examined> {
   const nowUs = ctx.store.clock.nowUs();
-  const stat = await statOf(root, path);
+  const unnameable = path.includes('\uFFFD');
+  const stat = (await statOf(root, path)) ?? (unnameable ? nothingKnown : null);
   if (stat === null) return { kind: 'nothing', path };
   const quarantined = (reason: string, detail: string, cameraId: string | null = null, boundUs = nowUs): Examined => ({
     kind: 'quarantined',
@@ -80,8 +93,7 @@ export async function examine(
     boundUs: Math.min(boundUs, nowUs),
     stat,
   });
-  if (path.includes('\uFFFD'))
-    return quarantined('name-not-utf8', 'The name is not valid UTF-8, so it cannot be opened by name.');
+  if (unnameable) return quarantined('name-not-utf8', 'The name is not valid UTF-8, so it cannot be opened by name.');
   if (stat.isLink) return quarantined('link', 'A link: what it points to is not touched through it.');
   if (!stat.isFile) return quarantined('not-a-file', 'Neither file nor folder.');
 
@@ -91,7 +103,7 @@ export async function examine(
   if (match.kind === 'miss') return quarantined(match.reason, match.detail);
 
   const cameraId = cameraIdOf(match.camera);
-  const nameUs = match.start.kind === 'utc' ? match.start.us : nowUs;
+  const nameUs = latestOf(match.start);
   const probe = await probeFile(join(root.path, path));
   if (!probe.ok) return quarantined(probe.reason, probe.detail, cameraId, nameUs);
   const start = decideStart({
@@ -102,7 +114,8 @@ export async function examine(
     mtimeUs: stat.mtimeUs,
     nowUs,
   });
-  if (!start.ok) return quarantined(start.reason, start.detail, cameraId);
+  // A name that claims the past, the year 1970 for one, makes its file overdue: that is reported, and never deletes it.
+  if (!start.ok) return quarantined(start.reason, start.detail, cameraId, nameUs);
   // Written to while it was read: what was read is of no file that exists.
   const after = await statOf(root, path);
   if (after === null) return { kind: 'nothing', path };

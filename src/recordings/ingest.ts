@@ -3,7 +3,7 @@ import { classRules } from '../domain/camera.js';
 import { findCamera } from '../store/cameras.js';
 import { findQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
 import { findByPath, insertSegment, updateSegment } from '../store/segments.js';
-import { openTask } from '../store/tasks.js';
+import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
 import type { Examined } from './examine.js';
 
@@ -40,6 +40,7 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
           result.added += 1;
         } else {
           updateSegment(db, known.id, segment);
+          closeTask(db, 'segment-changed', changedSubject(known.id), clock.nowUs());
           result.changed += 1;
         }
       } else if (one.kind === 'quarantined') {
@@ -58,6 +59,15 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
             firstSeenUs: clock.nowUs(),
           });
           result.quarantined += 1;
+        } else if (holdsNothing(one)) {
+          // Emptied, or something else put in its place: no stat of it may pass for the footage's, or that would be deleted.
+          openTask(db, {
+            kind: 'segment-changed',
+            subject: changedSubject(known.id),
+            detail: `${one.path} of camera "${known.cameraId}" was a recording and is none any more (${one.reason}), and not by the gateway. Find out who did it, and remove what lies there now.`,
+            createdUs: clock.nowUs(),
+          });
+          result.changed += 1;
         } else {
           // Was a segment and is none any more: it stays one, with its old times, so that it still goes when they say so.
           updateSegment(db, known.id, { ...known, ...stat3(one.stat), truncated: true });
@@ -80,8 +90,19 @@ const stat3 = (stat: {
   mtimeUs: stat.mtimeUs,
 });
 
-/** False for a file that lies in quarantine for the same reason, unchanged: no event for what was said before. */
+const changedSubject = (segmentId: number): string => `segment:${segmentId}`;
+
+/** Of a name that was a segment: nothing of the footage can be in it now. */
+const holdsNothing = ({ stat, reason }: Extract<Examined, { kind: 'quarantined' }>): boolean =>
+  stat.sizeBytes === 0 || reason === 'link' || reason === 'not-a-file';
+
+/** False for what was said before: a file in quarantine for the same reason, unchanged, or a segment whose task is open. */
 function isNews(ctx: RecordingsContext, root: RecordingRoot, one: Extract<Examined, { kind: 'quarantined' }>): boolean {
+  const segment = holdsNothing(one) ? findByPath(ctx.store.db, root.id, one.path) : null;
+  if (segment !== null) {
+    const subject = changedSubject(segment.id);
+    return !openTasks(ctx.store.db).some((task) => task.kind === 'segment-changed' && task.subject === subject);
+  }
   const known = findQuarantine(ctx.store.db, root.id, one.path);
   return (
     known === null ||

@@ -1,6 +1,6 @@
 /** Compares roots with the index, both ways, once. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GatewayError } from '../errors.js';
+import { GatewayError, toGatewayError } from '../errors.js';
 import type { Segment } from '../domain/segment.js';
 import { listQuarantine, removeQuarantine } from '../store/quarantine.js';
 import { markScanned } from '../store/roots.js';
@@ -29,7 +29,7 @@ export interface ScanResult {
   readonly missing: number;
   /** Still being written; indexed by a later scan, or by the watcher. */
   readonly waiting: readonly { readonly root: string; readonly path: string }[];
-  /** Folders that could not be read. */
+  /** Folders and files that could not be read. */
   readonly unreadable: readonly { readonly root: string; readonly path: string; readonly reason: string }[];
   /** Roots that were left alone because they are not what they were. */
   readonly refused: readonly { readonly rootId: string; readonly reason: string }[];
@@ -162,7 +162,9 @@ async function scanRoot(
     if (row?.state === 'deleting') return;
     const stat = await statOf(root, path);
     if (stat === null) {
-      seen.delete(path);
+      // A name that is not UTF-8 is there and cannot be asked for: `examine` says so.
+      if (path.includes('\uFFFD')) await look(path, true);
+      else seen.delete(path);
       return;
     }
     if (row !== undefined && row.state === 'indexed' && sameFile(row, stat)) {
@@ -178,7 +180,16 @@ async function scanRoot(
   const paths = walk(root.path, '', (problem) => result.unreadable.push(problem), run.signal);
   // One generator, several takers: each takes the next name when it is done with its last.
   const take = async (): Promise<void> => {
-    for (let next = await paths.next(); next.done !== true; next = await paths.next()) await visit(next.value);
+    for (let next = await paths.next(); next.done !== true; next = await paths.next()) {
+      const path = next.value;
+      try {
+        await visit(path);
+      } catch (error) {
+        // One name that the disk gives no answer about is no reason to leave the rest unindexed. Our own failures are.
+        if (!isSystemError(error)) throw error;
+        result.unreadable.push({ path, reason: toGatewayError(error).message });
+      }
+    }
   };
   await Promise.all(Array.from({ length: probesAtOnce }, take));
   flush();
@@ -195,6 +206,10 @@ async function scanRoot(
   reconcile(ctx, root, { known, seen, quarantine: [...quarantine.keys()], unreadable: result.unreadable });
   return result;
 }
+
+/** An errno of the file system, as from `lstat`; SQLite's errors have codes of their own. */
+const isSystemError = (error: unknown): boolean =>
+  error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number';
 
 /** The other way round: what the index knows and the walk did not meet. Names below an unreadable folder are not judged. */
 function reconcile(

@@ -17,6 +17,7 @@ export async function* walk(
   folder: string,
   onProblem: (problem: WalkProblem) => void,
   signal?: AbortSignal,
+  onFolder?: (path: string) => void,
 ): AsyncGenerator<string> {
   const folders = [folder];
   for (let current = folders.pop(); current !== undefined; current = folders.pop()) {
@@ -24,8 +25,10 @@ export async function* walk(
     try {
       for await (const entry of await opendir(join(rootPath, current), { bufferSize: 512 })) {
         const path = current === '' ? entry.name : `${current}/${entry.name}`;
-        if (entry.isDirectory()) folders.push(path);
-        else yield path;
+        if (entry.isDirectory()) {
+          folders.push(path);
+          onFolder?.(path);
+        } else yield path;
       }
     } catch (error) {
       if (signal?.aborted === true) throw error;

@@ -7,7 +7,7 @@ import { watch, type FSWatcher } from 'chokidar';
 import { readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { toGatewayError } from '../errors.js';
-import { newestPaths } from '../store/segments.js';
+import { findByPath, newestPaths } from '../store/segments.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
 import { examine, sameFile, statOf, type FileStat } from './examine.js';
 import { ingest } from './ingest.js';
@@ -22,6 +22,8 @@ export interface Watcher {
 
 /** A file that was last written to longer ago than this is the scan's. */
 const freshMs = 10 * 60_000;
+/** By then the watches of a new folder are set. */
+const secondLookMs = 2000;
 /** Folders that nothing new appeared in for this long are left to the scan. */
 const pruneEveryMs = 15 * 60_000;
 
@@ -122,30 +124,37 @@ async function watchRoot(ctx: RecordingsContext, root: RecordingRoot, signal: Ab
   watcher.on('change', (path) => {
     soon(toRelative(path), null);
   });
+  const follow = (folder: string): void => {
+    if (hot.has(folder)) return;
+    hot.add(folder);
+    watcher.add(join(root.path, folder));
+  };
+  /** What lies in a new folder already, and the folders in it: a watch tells only of what comes after it was set. */
+  const enter = async (folder: string): Promise<void> => {
+    try {
+      for await (const name of walk(root.path, folder, () => undefined, signal, follow)) {
+        if (!pending.has(name) && findByPath(ctx.store.db, root.id, name) === null) soon(name, null);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      ctx.log.error(
+        { root: root.id, err: toGatewayError(error) },
+        'a new folder could not be read; the next scan tries again',
+      );
+    }
+  };
+  const secondLooks = new Set<NodeJS.Timeout>();
   watcher.on('addDir', (path) => {
     const folder = toRelative(path);
     if (folder === '' || hot.has(folder)) return;
-    hot.add(folder);
-    watcher.add(path);
-    // What was written into it before the watch was set.
-    working = working
-      .then(async () => {
-        for await (const name of walk(root.path, folder, () => undefined, signal)) {
-          soon(name, null);
-          for (const inner of foldersTo(name)) {
-            if (hot.has(inner)) continue;
-            hot.add(inner);
-            watcher.add(join(root.path, inner));
-          }
-        }
-      })
-      .catch((error: unknown) => {
-        if (!signal.aborted)
-          ctx.log.error(
-            { root: root.id, err: toGatewayError(error) },
-            'a new folder could not be read; the next scan tries again',
-          );
-      });
+    follow(folder);
+    working = working.then(() => enter(folder));
+    // And once more when the watches are set: what came in between was told by nobody.
+    const timer = setTimeout(() => {
+      secondLooks.delete(timer);
+      if (!closed && !signal.aborted) working = working.then(() => enter(folder));
+    }, secondLookMs);
+    secondLooks.add(timer);
   });
   watcher.on('error', (error) => {
     ctx.log.error({ root: root.id, err: toGatewayError(error) }, 'watching failed; the periodic scan goes on');
@@ -171,6 +180,7 @@ async function watchRoot(ctx: RecordingsContext, root: RecordingRoot, signal: Ab
       closed = true;
       clearInterval(prune);
       for (const { timer } of pending.values()) clearTimeout(timer);
+      for (const timer of secondLooks) clearTimeout(timer);
       await watcher.close();
       await working;
     },

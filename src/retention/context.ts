@@ -73,6 +73,11 @@ export interface RetentionPlan {
   readonly refused: string | null;
   /** Roots in which nothing is done now. */
   readonly problems: readonly RootProblem[];
+  /**
+   * By root: files in quarantine whose content may be as old as footage may become. They are no segments and never deleted,
+   * but they may hold footage: a person has to look.
+   */
+  readonly quarantineOverdue: readonly { readonly rootId: string; readonly files: number }[];
   /** For each camera: footage whose oldest frame is from this instant or before is due. */
   readonly cutoffs: readonly { readonly cameraId: string; readonly ruleId: string; readonly cutoffUs: number }[];
   /** The first of the due segments, at most `maxListed`. */

@@ -210,10 +210,12 @@ function endSweep(ctx: RetentionContext, run: BatchRun, result: RetentionResult)
       open('deletion-late', 'gateway:retention', detail);
     }
     closeTask(db, clockTask.kind, clockTask.subject, nowUs);
+    const overdue = new Set(overdueQuarantine(db, nowUs, ctx.marginUs).map(({ rootId }) => `root:${rootId}`));
     const failing = new Set(failingCameras(db).map(({ cameraId }) => `camera:${cameraId}`));
     const doubted = new Set(doubts.map(({ rootId }) => `root:${rootId}`));
     for (const { kind, subject } of openTasks(db)) {
       if (kind === 'deletion-failing' && !failing.has(subject)) closeTask(db, kind, subject, nowUs);
+      if (kind === 'quarantine-overdue' && !overdue.has(subject)) closeTask(db, kind, subject, nowUs);
       if (kind === 'root-untrusted' && !doubted.has(subject)) closeTask(db, kind, subject, nowUs);
     }
     const recordsExpired = expireRecords(db, nowUs - deletionRecordUs);

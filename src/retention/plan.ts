@@ -6,6 +6,7 @@ import type { Segment } from '../domain/segment.js';
 import { listCameras } from '../store/cameras.js';
 import { openIntentsAfter } from '../store/deletions.js';
 import { activeHolds } from '../store/holds.js';
+import { overdueQuarantine } from '../store/quarantine.js';
 import { findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
 import { maxListed, type DueSegment, type RetentionContext, type RetentionPlan, type RootProblem } from './context.js';
 import { lookAtRoot, refusalReason } from './trust.js';
@@ -111,6 +112,7 @@ export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPl
     ...total,
     refused,
     problems,
+    quarantineOverdue: overdueQuarantine(db, nowUs, ctx.marginUs),
     cutoffs,
     segments,
     notListed: total.due - segments.length,

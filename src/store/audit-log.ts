@@ -104,12 +104,20 @@ export function makeStore(db: Database, clock: Clock, signer: AuditSigner): Stor
 export const countEvents = (db: Database): number =>
   db.prepare('SELECT count(*) FROM audit_event').pluck().get() as number;
 
+export interface StoredEntry {
+  readonly seq: number;
+  readonly entry: string;
+  readonly leafHash: Buffer;
+  /** Copy of the entry's own, to find entries by. */
+  readonly subject: string;
+}
+
 /** The entries from `fromSeq` on, in order: for verification and for reading. */
-export function* readEntries(db: Database, fromSeq = 0): Generator<{ seq: number; entry: string; leafHash: Buffer }> {
+export function* readEntries(db: Database, fromSeq = 0): Generator<StoredEntry> {
   const rows = db
-    .prepare('SELECT seq, entry, leaf_hash AS leafHash FROM audit_event WHERE seq >= ? ORDER BY seq')
+    .prepare('SELECT seq, entry, leaf_hash AS leafHash, subject FROM audit_event WHERE seq >= ? ORDER BY seq')
     .iterate(fromSeq);
-  for (const row of rows) yield row as { seq: number; entry: string; leafHash: Buffer };
+  for (const row of rows) yield row as StoredEntry;
 }
 
 export const eventsOf = (db: Database, subject: string): AuditEvent[] =>

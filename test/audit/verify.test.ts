@@ -37,6 +37,19 @@ const at = (log: Log, index: number): Log['entries'][number] => {
   return row;
 };
 
+test('what lies beside the entries and is not hashed with them', () => {
+  const { log, publicKey } = realLog();
+  const [first, ...rest] = [...log.entries];
+  if (first === undefined) throw new Error('no entry');
+  expect(
+    verifyAuditLog({ ...log, entries: [{ ...first, subject: 'camera:other' }, ...rest] }, publicKey).problems,
+  ).toEqual(['entry 0 is filed under another subject than it states']);
+  const otherEdge = eventLeaf(first.entry);
+  expect(verifyAuditLog({ ...log, frontierRoot: otherEdge }, publicKey).problems.join()).toMatch(
+    /right edge is not that/,
+  );
+});
+
 test('a log as it was written', () => {
   const { log, publicKey } = realLog();
   const anchors = [log.checkpoints[3]?.note ?? '', log.checkpoints.at(-1)?.note ?? ''];

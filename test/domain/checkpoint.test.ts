@@ -94,3 +94,17 @@ test('a key that is no Ed25519 key is refused', () => {
   expect(() => rawPublicKey(other.publicKey)).toThrow('not an Ed25519 key');
   expect(sign('sha256', Buffer.from('x'), other.privateKey).length).toBeGreaterThan(0);
 });
+
+test('one checkpoint has one text: the spare bits of base64 are not free', () => {
+  const spoil = (text: string): string =>
+    text.replace(/([A-Za-z0-9+/])(=+)$/, (_all, last: string, end: string) => {
+      const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+      return `${letters[letters.indexOf(last) ^ 1] ?? ''}${end}`;
+    });
+  const lines = note.split('\n');
+  for (const index of [2, 4]) {
+    const other = lines.map((line, at) => (at === index ? spoil(line) : line)).join('\n');
+    expect(other).not.toBe(note);
+    expect(refusal(other)).toMatch(/not written the way it was signed/);
+  }
+});

@@ -6,6 +6,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -18,7 +19,7 @@ import { layoutFromConfig, type LayoutConfig } from '../../src/recordings/layout
 import { putSeenRoots } from '../../src/recordings/roots.js';
 import { scanRoots } from '../../src/recordings/scan.js';
 import { listCameras } from '../../src/store/cameras.js';
-import { listQuarantine } from '../../src/store/quarantine.js';
+import { listQuarantine, overdueQuarantine } from '../../src/store/quarantine.js';
 import { segmentsOfRoot } from '../../src/store/segments.js';
 import { openTasks } from '../../src/store/tasks.js';
 import { formatUtc } from '../../src/domain/time.js';
@@ -182,6 +183,73 @@ describe('scan', () => {
 });
 
 describe.skipIf(withoutFootage('scan of real recordings', 'recordings-small'))('scan of real recordings', () => {
+  it('goes on where a segment was emptied, or a link put in its place: said once, never taken for the footage', async () => {
+    const [emptied, linked, fresh] = [10, 20, 30].map((minute) => `2026-05-31/22/lobby/${minute}.00.mp4`) as [
+      string,
+      string,
+      string,
+    ];
+    const root = await frigateRoot([emptied, linked]);
+    const ctx = contextFor(makeTestStore(), root, 'frigate');
+    await scanRoots(ctx);
+    const before = rows(ctx).map(({ path, inode, sizeBytes }) => ({ path, inode, sizeBytes }));
+    copyFileSync(join(root, linked), join(root, fresh));
+    truncateSync(join(root, emptied));
+    rmSync(join(root, linked));
+    symlinkSync(join(root, fresh), join(root, linked));
+    expect(await scanRoots(ctx)).toMatchObject({ added: 1, changed: 2 });
+    expect(rows(ctx).map(({ path, inode, sizeBytes }) => ({ path, inode, sizeBytes }))).toMatchObject(before);
+    expect(openTasks(ctx.store.db).filter(({ kind }) => kind === 'segment-changed')).toHaveLength(2);
+    expect(await scanRoots(ctx)).toMatchObject({ added: 0, changed: 0 });
+    copyFileSync(join(root, fresh), join(root, emptied));
+    await scanRoots(ctx);
+    expect(openTasks(ctx.store.db).filter(({ kind }) => kind === 'segment-changed')).toHaveLength(1);
+  });
+
+  it('names a file whose name is no UTF-8, and indexes what lies beside it', async () => {
+    const root = await frigateRoot(['2026-05-31/22/lobby/10.00.mp4']);
+    const folder = Buffer.from(join(root, '2026-05-31/22/lobby/'));
+    writeFileSync(Buffer.concat([folder, Buffer.from([0xff, 0xfe]), Buffer.from('.mp4')]), 'x');
+    const ctx = contextFor(makeTestStore(), root, 'frigate');
+    const result = await scanRoots(ctx);
+    expect(result.segments).toBe(1);
+    expect(result.quarantined).toMatchObject([{ reason: 'name-not-utf8' }]);
+  });
+
+  it('indexes the rest where the disk gives no answer about one name', async () => {
+    const root = await frigateRoot(['2026-05-31/22/lobby/10.00.mp4']);
+    // A folder that can just be opened, with a file in it whose whole path is too long to be asked for.
+    const here = process.cwd();
+    const deep = 'd'.repeat(200);
+    try {
+      process.chdir(root);
+      for (let left = 4060 - root.length; left > 0; left -= 201) {
+        const name = deep.slice(0, Math.min(200, left));
+        mkdirSync(name);
+        process.chdir(name);
+      }
+      writeFileSync(`${'f'.repeat(100)}.mp4`, 'x');
+    } finally {
+      process.chdir(here);
+    }
+    const ctx = contextFor(makeTestStore(), root, 'frigate');
+    const result = await scanRoots(ctx);
+    expect(result.segments).toBe(1);
+    expect(result.unreadable).toHaveLength(1);
+    expect(result.unreadable[0]?.reason).toContain('ENAMETOOLONG');
+  });
+
+  it('bounds the age of a crash file by its name in local time too', async () => {
+    const root = join(tempFolder(), 'recordings');
+    mkdirSync(join(root, 'yard'), { recursive: true });
+    writeFileSync(join(root, 'yard/2026-04-01_12-00-00.mp4'), 'no media');
+    const ctx = contextFor(makeTestStore(), root, { template: '%path/%Y-%m-%d_%H-%M-%S' });
+    await scanRoots(ctx);
+    const [row] = listQuarantine(ctx.store.db);
+    expect(formatUtc(row?.boundUs ?? 0)).toBe('2026-04-01T10:00:00Z');
+    expect(overdueQuarantine(ctx.store.db, ctx.store.clock.nowUs(), 0)).toEqual([{ rootId: 'nvr', files: 1 }]);
+  });
+
   it('indexes every case of recordings-small rightly', async () => {
     const ctx = contextFor(makeTestStore('2026-04-01T00:00:00Z'), footagePath('recordings-small'), [
       { template: '%path/%Y-%m-%d_%H-%M-%S-%f', timezone: 'UTC' },
