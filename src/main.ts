@@ -12,6 +12,7 @@ import { request } from './cli/request.js';
 import { retain } from './cli/retain.js';
 import { scan } from './cli/scan.js';
 import { serve } from './cli/serve.js';
+import { task } from './cli/task.js';
 import { user } from './cli/user.js';
 import { verify } from './cli/verify.js';
 import { GatewayError } from './errors.js';
@@ -23,7 +24,7 @@ const program = new Command('tredive')
   .showHelpAfterError('(see --help)')
   .exitOverride();
 
-for (const add of [serve, scan, retain, redact, verify, audit, discover, check, doctor, request, hold, user])
+for (const add of [serve, scan, retain, redact, verify, audit, discover, check, doctor, request, hold, task, user])
   add(program);
 
 const json = process.argv.includes('--json');

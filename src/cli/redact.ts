@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Command } from 'commander';
 import { loadConfig } from '../config.js';
@@ -49,6 +49,9 @@ export function redact(program: Command): void {
         throw new GatewayError('conflict', `${to} is there already.`, {
           remedy: 'Name another output, or add --force.',
         });
+      if (options.report !== undefined && !existsSync(dirname(resolve(options.report)))) {
+        throw new GatewayError('not-found', `There is no folder for ${options.report}.`, { remedy: 'Make it first.' });
+      }
       const decisions =
         options.keep === undefined ? maskEveryone : readJson(options.keep, decisionsForm, 'the decisions');
       const site = siteOf(options);

@@ -16,6 +16,7 @@ import type { User } from '../domain/user.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { scopeItemOf } from '../evidence/manifest.js';
 import { copyVerified, joinBeneath, sha256File, writeDurably } from '../platform/durable-file.js';
+import { analysisOf, windowOf } from '../redaction/range.js';
 import type { Analysis } from '../redaction/redact.js';
 import { derivedOfRequest, forgetDerived, registerDerived } from '../store/derived-files.js';
 import {
@@ -137,12 +138,14 @@ async function prepareItem(
   const redactor = await redactorOf(ctx);
   const original = join(ctx.dataDir, paths.original);
   const { sha256, sizeBytes } = await copyOut(ctx, segment, original, run.signal);
-  const analysis = await redactor.analyseFile(original, ctx.redaction, run);
-  const frames = redactor.framesIn(analysis, segment.startUs, request);
+  const window = windowOf(segment.startUs, request);
+  const found = await redactor.analyseFile(original, ctx.redaction, { ...run, window });
+  const frames = redactor.framesIn(found, segment.startUs, request);
   if (frames.endFrame <= frames.firstFrame) {
     removeFiles(ctx.dataDir, [paths.original]);
     return null;
   }
+  const analysis = analysisOf(found, frames);
   await writeDurably(join(ctx.dataDir, paths.plan), JSON.stringify(analysis));
   const rendered = await renderItem(
     ctx,
@@ -174,7 +177,7 @@ async function prepareItem(
       width: analysis.width,
       height: analysis.height,
       tracks: analysis.tracks.length,
-      uncertainSpans: uncertainIn(analysis, frames),
+      uncertainSpans: analysis.tracks.reduce((sum, track) => sum + track.uncertain.length, 0),
       detector: analysis.detector.name,
       damaged: analysis.damaged,
       detectorSha256: analysis.detector.sha256,
@@ -217,14 +220,6 @@ async function copyOut(
     remedy: 'Scan again, then prepare the request again.',
   });
 }
-
-const uncertainIn = (analysis: Analysis, frames: { firstFrame: number; endFrame: number }): number =>
-  analysis.tracks.reduce(
-    (sum, track) =>
-      sum +
-      track.uncertain.filter((span) => span.fromFrame < frames.endFrame && span.toFrame > frames.firstFrame).length,
-    0,
-  );
 
 const shortestBreakUs = 2_000_000;
 

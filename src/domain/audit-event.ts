@@ -38,6 +38,7 @@ export const auditEventTypes = [
   'request.packaged',
   'request.handed-over',
   'request.closed',
+  'task.closed',
   'footage.viewed',
   'redaction.rendered',
   'user.added',

@@ -106,5 +106,9 @@ function endedBadly(doing: string, code: number | null, killedBy: string | null,
     return new GatewayError('disk-full', `${doing}: ${last}`, { remedy: 'Free space on this file system.', details });
   }
   const how = killedBy === null ? `exit code ${String(code)}` : `killed by ${killedBy}`;
-  return new GatewayError('ffmpeg-failed', `${doing}: ffmpeg ended with ${how}: ${last}`, { details });
+  const remedy =
+    killedBy === null
+      ? 'Try again; if it happens again, "tredive doctor" says which ffmpeg is in use.'
+      : 'Somebody or the system ended it: look whether memory ran out, then try again.';
+  return new GatewayError('ffmpeg-failed', `${doing}: ffmpeg ended with ${how}: ${last}`, { remedy, details });
 }

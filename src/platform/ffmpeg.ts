@@ -8,10 +8,10 @@
  * Input files are hostile. ffmpeg runs in a process of its own, niced, without our environment, with demuxers, decoders,
  * protocols, picture size and allocations limited; it opens no file but the named one and nothing on the network.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Ffmpeg from 'fluent-ffmpeg';
-import { GatewayError } from '../errors.js';
+import { GatewayError, toGatewayError } from '../errors.js';
 import { findFfmpeg, type FfmpegBinary } from './ffmpeg-binary.js';
 import { startProcess, tidy, type FfmpegProcess, type RunOptions } from './ffmpeg-process.js';
 import { openFramePipe } from './native.js';
@@ -81,6 +81,7 @@ export async function startDecoder(request: DecodeRequest): Promise<Decoding> {
   const binary = await findFfmpeg();
   const { size } = request;
   const doing = `Decoding ${request.input}`;
+  assertPlainFile(request.input, doing);
   const command = Ffmpeg()
     .input(fileName(request.input))
     .inputOptions(
@@ -109,7 +110,10 @@ export async function startDecoder(request: DecodeRequest): Promise<Decoding> {
     throw error;
   }
   const done = run.done.then(
-    (complaints): DecodeEnd => ({ damaged: complaints !== '', complaints: tidy(complaints).slice(-20).join('\n') }),
+    (complaints): DecodeEnd => {
+      const damage = aboutPicture(complaints);
+      return { damaged: damage.length > 0, complaints: damage.slice(-20).join('\n') };
+    },
     (error: unknown) => {
       throw unreadable(doing, error);
     },
@@ -118,14 +122,49 @@ export async function startDecoder(request: DecodeRequest): Promise<Decoding> {
   return { readFd: pipe.readFd, pid: run.pid, done, stop: run.stop };
 }
 
+/**
+ * Without what it says about tracks that are none of ours: a subtitle track that it may not decode is no damage. Were it the
+ * picture's own codec, ffmpeg would have given up.
+ */
+function aboutPicture(complaints: string): string[] {
+  const lines = tidy(complaints);
+  const foreign = lines.map((line) => line.includes(' not on whitelist '));
+  return lines.filter((line, at) => foreign[at] !== true && !(repeats(line) && foreign[at - 1] === true));
+}
+
+const repeats = (line: string): boolean => /^Last message repeated \d+ times$/.test(line);
+
+/** ffmpeg would wait for a named pipe without end, and tell of a folder or a missing file in words of its own. */
+function assertPlainFile(path: string, doing: string): void {
+  let isFile: boolean;
+  try {
+    isFile = statSync(path).isFile();
+  } catch (error) {
+    throw toGatewayError(error, doing);
+  }
+  if (!isFile) {
+    throw new GatewayError('media-unreadable', `${doing}: it is not a file.`, { remedy: 'Name a video file.' });
+  }
+}
+
 /** A decoder that gives up by itself is the fault of the file; one that was killed is not. */
 function unreadable(doing: string, error: unknown): unknown {
   if (!(error instanceof GatewayError) || error.code !== 'ffmpeg-failed') return error;
   const { exitCode, stderr } = (error.details ?? {}) as { exitCode?: number | null; stderr?: string };
   if (typeof exitCode !== 'number') return error;
+  if (/Stream map '0:V:0' matches no streams/.test(stderr ?? '')) {
+    return new GatewayError('media-unreadable', `${doing}: there is no video track in it.`, {
+      remedy:
+        'Sound, a still picture or subtitles alone cannot be masked; a recording without its index has none either.',
+      ...(error.details === undefined ? {} : { details: error.details }),
+      cause: error,
+    });
+  }
   const said = tidy(stderr ?? '')
     .slice(-3)
-    .join('; ');
+    .join('; ')
+    // The list of what is allowed is long, and of no use to whoever reads this.
+    .replaceAll(/ not on whitelist '[^']*'?/g, ' is not accepted');
   return new GatewayError('media-unreadable', `${doing}: ${said === '' ? `exit code ${exitCode}` : said}`, {
     remedy: 'Look whether the recorder itself plays this file; it may be damaged or not a video.',
     ...(error.details === undefined ? {} : { details: error.details }),

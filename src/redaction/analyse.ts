@@ -18,6 +18,13 @@ interface AnalyseSettings {
   readonly vehicles?: boolean | undefined;
   /** Manifest of another model than the built-in one. */
   readonly manifestPath?: string | undefined;
+  /** Seconds since the first frame, half-open: only there people are looked for. The whole file where left out. */
+  readonly window?: SearchWindow | undefined;
+}
+
+export interface SearchWindow {
+  readonly fromS: number;
+  readonly toS: number;
 }
 
 interface AnalysedPicture {
@@ -28,6 +35,8 @@ interface AnalysedPicture {
   /** Of every frame, in units of `timeBase`, as the decoder gave them. */
   readonly pts: BigInt64Array;
   readonly tracks: readonly Track[];
+  /** Frames in which people were looked for, half-open. Outside of it no track means nothing: never show those frames. */
+  readonly searched: { readonly firstFrame: number; readonly endFrame: number };
   readonly detector: {
     readonly name: string;
     readonly sha256: string;
@@ -84,7 +93,7 @@ export function detectionSize(width: number, height: number, multipleOf: number)
  *
  * Decoding (ffmpeg), reading (native thread) and detecting (worker threads) overlap; a handful of frame buffers go round
  * between them, so that memory does not grow with the length of the video beyond the tracks and 8 bytes a frame. The first
- * and the last frame are always looked at. Any failure of decoder or detector is thrown: `media-unreadable`,
+ * and the last frame (of the window, where there is one) are always looked at. Any failure of decoder or detector is thrown: `media-unreadable`,
  * `ffmpeg-failed`, `detector-failed`, `interrupted`.
  */
 export async function analyse(
@@ -101,7 +110,7 @@ export async function analyse(
   });
   try {
     const size = detectionSize(picture.width, picture.height, pool.multipleOf);
-    const { looks, timeBase, pts, end } = await lookThrough(input, pool, size, settings, run);
+    const { looks, searched, timeBase, pts, end } = await lookThrough(input, pool, size, settings, run);
     const [scaleX, scaleY] = [picture.width / size.width, picture.height / size.height];
     const timesS = secondsOf(pts, timeBase);
     const inPicture = looks.map(({ frame, detections }) => ({
@@ -112,7 +121,12 @@ export async function analyse(
     const tracks = trackAll(inPicture, { ...picture, timesS }, settings);
     const detector = { name: pool.name, sha256: pool.sha256, ...size, framesLookedAt: looks.length };
     const notes = end.damaged ? [`The source is damaged: ${end.complaints}`] : [];
-    return { ...picture, timeBase, pts, tracks, detector, damaged: end.damaged, notes };
+    return { ...picture, timeBase, pts, tracks, searched, detector, damaged: end.damaged, notes };
+  } catch (error) {
+    // Whatever broke off first because of it: it was stopped, nothing is wrong.
+    if (run.signal?.aborted === true)
+      throw new GatewayError('interrupted', `Looking for people in ${input}: stopped`, { cause: error });
+    throw error;
   } finally {
     await pool.close();
   }
@@ -147,7 +161,9 @@ async function lookThrough(
   size: { width: number; height: number },
   settings: AnalyseSettings,
   run: AnalyseRun,
-): Promise<{ looks: Omit<LookedAt, 'timeS'>[]; timeBase: TimeBase; pts: BigInt64Array; end: DecodeEnd }> {
+): Promise<
+  Pick<AnalysedPicture, 'searched' | 'timeBase' | 'pts'> & { looks: Omit<LookedAt, 'timeS'>[]; end: DecodeEnd }
+> {
   const decoder = await startDecoder({ input, pixelFormat: 'gbrp', size, signal: run.signal });
   const reader = openFrameReader(decoder.readFd, run.signal);
   const free = Array.from({ length: pool.workers + 2 }, () => new Float32Array(3 * size.width * size.height));
@@ -167,10 +183,15 @@ async function lookThrough(
   try {
     const { timeBase } = await firstOf(reader.header(), decoder.done);
     const pts = growing();
-    const interval = timeBase.den / timeBase.num / settings.detectionsPerSecond;
+    const second = timeBase.den / timeBase.num;
+    const interval = second / settings.detectionsPerSecond;
+    const [fromS, toS] = [settings.window?.fromS ?? -Infinity, settings.window?.toS ?? Infinity];
+    let origin: number | null = null;
     let due: number | null = null;
     let pixels: Float32Array<ArrayBuffer> | undefined;
-    let lookedAt = -1;
+    let [latestS, lookedAt] = [0, -1];
+    let [firstFrame, endFrame] = [-1, 0];
+    let past = false;
     for (;;) {
       pixels ??= free.pop();
       if (pixels === undefined) {
@@ -181,13 +202,21 @@ async function lookThrough(
       if (frame === null) break;
       pts.push(frame.pts);
       const time = Number(frame.pts);
-      // By time, not by count: with a variable frame rate a count would leave seconds unseen. Time that jumps back (a damaged
-      // file) begins anew.
-      if (due === null || time >= due || time < due - 2 * interval) {
-        look(frame.index, pixels);
-        pixels = undefined;
-        lookedAt = frame.index;
-        due = due === null || time < due ? time + interval : Math.max(due + interval, time + interval / 2);
+      origin ??= time;
+      latestS = Math.max(latestS, (time - origin) / second);
+      if (latestS >= fromS && !past) {
+        // The first frame past the window is the last one that is looked at: what is filled in before it has both ends.
+        past = latestS >= toS;
+        if (firstFrame < 0) firstFrame = frame.index;
+        endFrame = frame.index + 1;
+        // By time, not by count: with a variable frame rate a count would leave seconds unseen. Time that jumps back (a
+        // damaged file) begins anew.
+        if (due === null || past || time >= due || time < due - 2 * interval) {
+          look(frame.index, pixels);
+          pixels = undefined;
+          lookedAt = frame.index;
+          due = due === null || time < due ? time + interval : Math.max(due + interval, time + interval / 2);
+        }
       }
       run.onProgress?.(pts.length());
     }
@@ -196,11 +225,11 @@ async function lookThrough(
       throw new GatewayError('media-unreadable', `${input} has no picture in it.`, { remedy: 'Play it to see.' });
     }
     // Who comes in after the last look would be in no track.
-    if (lookedAt !== last) look(last, pixels);
+    if (lookedAt !== last && endFrame === last + 1) look(last, pixels);
     await Promise.all(underWay);
     const end = await decoder.done;
     looks.sort((a, b) => a.frame - b.frame);
-    return { looks, timeBase, pts: pts.values(), end };
+    return { looks, searched: { firstFrame: Math.max(0, firstFrame), endFrame }, timeBase, pts: pts.values(), end };
   } finally {
     reader.close();
     decoder.stop();

@@ -1,4 +1,5 @@
 /** The proof that a masked copy is what the plan says, taken from the finished file alone. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FilePathSource, Input, MP4 } from 'mediabunny';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { startDecoder } from '../platform/ffmpeg.js';
@@ -39,6 +40,9 @@ export async function proveMasked(request: ProveRequest): Promise<CheckResult> {
   } catch (error) {
     const failure = toGatewayError(error);
     if (failure.code === 'interrupted' || failure.code === 'verification-failed') throw failure;
+    // A decoder that was killed says nothing about the copy; by now it is gone, or it waits for us.
+    const killed = await Promise.race([decoder.done.catch((end: unknown) => end), sleep(500)]);
+    if (killed instanceof GatewayError && killed.code === 'ffmpeg-failed') throw killed;
     throw refuted(path, failure.message, failure);
   } finally {
     decoder.stop();

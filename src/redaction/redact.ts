@@ -1,10 +1,14 @@
 /** From a file to its masked copy: analyse once, decide, render and prove. What a command or a disclosure calls. */
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { MaskDecisions, RedactionPlan, Track } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import { formatLocal } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
-import { analyse } from './analyse.js';
+import { analyse, type SearchWindow } from './analyse.js';
 import { builtInManifest } from './detectors/index.js';
+import { assertSearched } from './range.js';
 import { renderMasked } from './render.js';
 
 export interface RedactionSettings {
@@ -38,6 +42,11 @@ export interface Analysis {
   /** Frames by seconds, averaged. */
   readonly fps: number;
   readonly tracks: readonly Track[];
+  /**
+   * Frames in which people were looked for, half-open; all where left out. In the others nobody is in a track, whoever is in
+   * the picture: renderCopy refuses to show them.
+   */
+  readonly searched?: { readonly firstFrame: number; readonly endFrame: number };
   readonly detector: {
     readonly name: string;
     readonly sha256: string;
@@ -56,16 +65,16 @@ export interface RedactionRun {
   readonly onProgress?: ((progress: { framesDone: number; framesTotal: number | null }) => void) | undefined;
 }
 
-/** Who is where in every frame. Throws `media-unreadable`, `ffmpeg-failed`, `detector-failed`, `interrupted`. */
+/** Who is where in every frame; with `run.window`, in the frames of that part. Throws `media-unreadable`, `ffmpeg-failed`, `detector-failed`, `interrupted`. */
 export async function analyseFile(
   input: string,
   settings: RedactionSettings,
-  run: RedactionRun = {},
+  run: RedactionRun & { readonly window?: SearchWindow | undefined } = {},
 ): Promise<Analysis> {
   const manifestPath = settings.detector === 'centernet' ? builtInManifest : settings.detector;
   const found = await analyse(
     input,
-    { ...settings, manifestPath },
+    { ...settings, manifestPath, window: run.window },
     {
       signal: run.signal,
       onProgress: (framesDone) => run.onProgress?.({ framesDone, framesTotal: null }),
@@ -80,6 +89,7 @@ export async function analyseFile(
     pts,
     fps: averageRate(pts, found.timeBase),
     tracks: found.tracks,
+    searched: found.searched,
     detector: {
       name: found.detector.name,
       sha256: found.detector.sha256,
@@ -160,6 +170,7 @@ export async function renderCopy(
       remedy: 'Choose a range that the recording covers.',
     });
   }
+  assertSearched(analysis, { firstFrame, endFrame });
   const began = performance.now();
   await renderMasked({
     input: job.input,
@@ -211,8 +222,26 @@ export interface RedactFile {
   readonly run?: RedactionRun;
 }
 
+/** Asked first: nobody should wait for an analysis to learn of a slip in a path. */
+async function assertTarget(output: string): Promise<void> {
+  const folder = dirname(output);
+  try {
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new GatewayError('io-failed', `Nothing can be written in ${folder}: ${(error as Error).message}`, {
+      remedy: 'Make the folder, or name another output.',
+      cause: error,
+    });
+  }
+  const there = await stat(output).catch(() => null); // Not there, or a broken link that will be replaced.
+  if (there !== null && !there.isFile()) {
+    throw new GatewayError('io-failed', `${output} is there and is not a file.`, { remedy: 'Name another output.' });
+  }
+}
+
 /** A whole file in one go. `seconds` is the time it took. */
 export async function redactFile(job: RedactFile): Promise<{ frames: number; seconds: number; analysis: Analysis }> {
+  await assertTarget(job.output);
   const began = performance.now();
   const analysis = await analyseFile(job.input, job.settings, job.run);
   const { frames } = await renderCopy({ ...job, analysis }, job.run);

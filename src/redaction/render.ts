@@ -59,6 +59,8 @@ export async function renderMasked(request: RenderRequest): Promise<RenderResult
   }
   const partial = output + partialSuffix;
   try {
+    // What a crash left, or a link that somebody else put there: ffmpeg would write through it.
+    await rm(partial, { force: true });
     const end = await encodeMasked(request, masks, range, partial);
     await syncFile(partial);
     const proof = await proveMasked({
@@ -139,7 +141,7 @@ async function firstCause(error: unknown, decoder: Decoding, encoder: Encoding):
       : undefined;
   const decoderFailure = failureOf(decoderEnd);
   // A broken pipe is what the decoder meets when we stopped reading: an effect, not the cause.
-  if (decoderFailure !== undefined && !JSON.stringify(decoderFailure.details).includes('Broken pipe'))
+  if (decoderFailure !== undefined && !JSON.stringify(decoderFailure.details ?? {}).includes('Broken pipe'))
     return decoderFailure;
   const lostASide = error instanceof GatewayError && error.code === 'ffmpeg-failed';
   return (lostASide ? failureOf(encoderEnd) : undefined) ?? error;

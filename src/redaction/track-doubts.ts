@@ -110,5 +110,13 @@ function merged(spans: readonly UncertainSpan[], { timesS }: Timeline): Uncertai
       result.push(span);
     }
   }
-  return result.sort((a, b) => a.fromFrame - b.fromFrame);
+  // A stretch that has to be looked at anyway is not asked for twice: of spans within others only the outermost stays.
+  const length = ({ fromFrame, toFrame }: UncertainSpan): number => toFrame - fromFrame;
+  const outermost: UncertainSpan[] = [];
+  for (const span of result.sort((a, b) => length(b) - length(a))) {
+    if (!outermost.some((other) => other.fromFrame <= span.fromFrame && other.toFrame >= span.toFrame)) {
+      outermost.push(span);
+    }
+  }
+  return outermost.sort((a, b) => a.fromFrame - b.fromFrame);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -76,6 +77,23 @@ describe('an analysis', () => {
     expect(found.pts.length).toBeLessThan(25);
   });
 
+  it('of a window looks only there and a little beyond, and still has the time of every frame', async () => {
+    const clip = await makeClip(
+      path.join(dir, 'window.mp4'),
+      'testsrc2=size=320x192:rate=10:duration=10',
+      ...['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast'],
+    );
+    const found = await analyse(clip, { ...settings, window: { fromS: 4, toS: 6 } });
+    expect(found.pts).toHaveLength(100);
+    expect(found.searched).toEqual({ firstFrame: 40, endFrame: 61 });
+    expect(found.detector.framesLookedAt).toBeGreaterThanOrEqual(11);
+    expect(found.detector.framesLookedAt).toBeLessThanOrEqual(15);
+    const toEnd = await analyse(clip, { ...settings, window: { fromS: 9, toS: 99 } });
+    expect(toEnd.searched).toEqual({ firstFrame: 90, endFrame: 100 });
+    const none = await analyse(clip, { ...settings, window: { fromS: 20, toS: 30 } });
+    expect(none).toMatchObject({ searched: { firstFrame: 0, endFrame: 0 }, tracks: [] });
+  }, 60_000);
+
   it('of something that is no video ends in a clear error, not in an empty analysis', async () => {
     const garbage = path.join(dir, 'garbage.mp4');
     writeFileSync(garbage, Buffer.alloc(50_000, 7));
@@ -87,6 +105,40 @@ describe('an analysis', () => {
     );
     truncateSync(cut, Math.floor(statSync(cut).size / 2));
     await expect(analyse(cut, settings)).rejects.toMatchObject({ code: 'media-unreadable' });
+  });
+
+  it('of what is no file, or has no video in it, says so', async () => {
+    const pipe = path.join(dir, 'pipe.mp4');
+    execFileSync('mkfifo', [pipe]);
+    for (const notAFile of [pipe, dir]) {
+      await expect(analyse(notAFile, settings)).rejects.toMatchObject({
+        code: 'media-unreadable',
+        message: expect.stringContaining('not a file') as string,
+      });
+    }
+    const sound = path.join(dir, 'sound.m4a');
+    await ffmpeg('-f', 'lavfi', '-i', 'sine=d=1', '-c:a', 'aac', sound);
+    await expect(analyse(sound, settings)).rejects.toMatchObject({
+      code: 'media-unreadable',
+      message: expect.stringContaining('no video track') as string,
+    });
+  });
+
+  it('does not take a subtitle track for damage', async () => {
+    const clip = await makeClip(
+      path.join(dir, 'bare.mp4'),
+      'testsrc2=size=320x240:rate=10:duration=1',
+      ...['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'],
+    );
+    const [words, subtitled] = [path.join(dir, 'words.srt'), path.join(dir, 'subtitled.mp4')];
+    writeFileSync(words, '1\n00:00:00,000 --> 00:00:01,000\nhello\n');
+    await ffmpeg(
+      ...['-i', clip, '-i', words, '-map', '0:v', '-map', '1', '-c:v', 'copy'],
+      '-c:s',
+      'mov_text',
+      subtitled,
+    );
+    expect(await analyse(subtitled, settings)).toMatchObject({ damaged: false, notes: [] });
   });
 
   it('stops when it is told to', async () => {

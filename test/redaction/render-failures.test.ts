@@ -106,6 +106,13 @@ test.each([
   expect(readdirSync(out)).toEqual([]);
 });
 
+test('the decoder of the proof is killed: no file, and it is not said of the copy', async () => {
+  useWrapper('case "$*" in *-i*.partial*rawvideo*) kill -KILL $$;; esac');
+  await expect(render()).rejects.toMatchObject({ code: 'ffmpeg-failed' });
+  await expect(render()).rejects.toThrow(/SIGKILL/);
+  expect(readdirSync(out)).toEqual([]);
+});
+
 test('an abort at any moment leaves no file and no child', async () => {
   for (const delayMs of [0, 30, 120, 400, 900]) {
     const rendering = render({ signal: AbortSignal.timeout(delayMs) });

@@ -112,6 +112,13 @@ describe('tracks, whatever is detected', () => {
             expect(toFrame).toBeLessThanOrEqual(last + 1);
             expect(toFrame).toBeGreaterThan(fromFrame);
           }
+          // Nobody is asked to look twice at one stretch.
+          for (const span of uncertain) {
+            const around = uncertain.filter(
+              (other) => other.fromFrame <= span.fromFrame && other.toFrame >= span.toFrame,
+            );
+            expect(around).toEqual([span]);
+          }
           expect(uncertain.map((span) => span.fromFrame)).toEqual(
             uncertain.map((span) => span.fromFrame).sort((a, b) => a - b),
           );

@@ -1,0 +1,129 @@
+/** The command line as a process: what it prints where, and what it exits with. Runs the compiled program. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { makeClip } from '../helpers/clip.js';
+import { tempFolder } from '../helpers/site.js';
+
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function tredive(args: readonly string[], env: NodeJS.ProcessEnv = {}): Ended {
+  const done = spawnSync(process.execPath, [main, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    timeout: 50_000,
+  });
+  return { code: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+/** A site with one Frigate segment, old enough to be due, and its configuration. */
+async function makeSite(): Promise<{ folder: string; config: string; segment: string }> {
+  const folder = tempFolder();
+  const segment = join(folder, 'recordings/2026-01-01/08/lobby/00.00.mp4');
+  mkdirSync(dirname(segment), { recursive: true });
+  await makeClip(segment, { seconds: 1 });
+  const config = join(folder, 'gateway.yaml');
+  writeFileSync(
+    config,
+    'site: { name: Test, timezone: UTC }\nroots: [{ id: nvr, path: ./recordings, layout: frigate }]\nrecordings: { quietSeconds: 0.2 }\n',
+  );
+  return { folder, config, segment };
+}
+
+describe('the command line', () => {
+  it.each([
+    ['no such command', ['frobnicate']],
+    ['an unknown option', ['scan', '--fast']],
+    ['a missing argument', ['verify']],
+    ['--at with --apply', ['retain', '--apply', '--at', '2026-01-01T00:00:00Z']],
+    ['a time without a zone', ['retain', '--at', '2026-01-01 00:00']],
+    ['a style that there is not', ['redact', main, '/tmp/never.mp4', '--style', 'blur']],
+    ['a configuration that is not there', ['scan', '--config', '/nowhere.yaml']],
+  ])('%s ends with 2, and says what to do on stderr', (_what, args) => {
+    const { code, stderr } = tredive(args);
+    expect(code).toBe(2);
+    expect(stderr).not.toBe('');
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('prints one JSON document on stdout, also for a failure', () => {
+    const { code, stdout } = tredive(['verify', '/nowhere', '--json']);
+    expect([1, 3]).toContain(code);
+    expect(JSON.parse(stdout)).toBeTypeOf('object');
+  });
+
+  it('scans, plans, deletes, checks and verifies a site, each with its keys', async () => {
+    const { config, segment } = await makeSite();
+    const run = (...args: string[]): Record<string, unknown> => {
+      const { code, stdout } = tredive([...args, '--config', config, '--json']);
+      expect(code, args.join(' ')).toBe(0);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    };
+    expect(run('scan')).toMatchObject({ segments: 1, added: 1, unchanged: 0, quarantined: [], missing: 0 });
+    expect(run('retain')).toMatchObject({ due: 1, deleted: 0, held: 0, failed: [], late: 1, refused: null });
+    expect(existsSync(segment)).toBe(true);
+    expect(run('retain', '--apply')).toMatchObject({ due: 1, deleted: 1, held: 0, failed: [], late: 1, refused: null });
+    expect(existsSync(segment)).toBe(false);
+    expect(run('check')).toEqual({ ok: true, problems: [] });
+    expect(run('audit', 'verify')).toMatchObject({ ok: true, problems: [] });
+    expect(run('user', 'add', 'alice', '--role', 'security')).toMatchObject({ name: 'alice', roles: ['security'] });
+    expect(run('task', 'list')['tasks']).toBeInstanceOf(Array);
+  });
+
+  it('lets nobody in without the right password, and nobody be security and legal', async () => {
+    const { config } = await makeSite();
+    expect(tredive(['user', 'add', 'eve', '--role', 'security,legal', '--config', config]).code).toBe(2);
+    tredive(['user', 'add', 'bo', '--role', 'legal', '--config', config], { TREDIVE_PASSWORD: 'the right password' });
+    const wrong = tredive(['task', 'done', '1', '--user', 'bo', '--config', config], {
+      TREDIVE_PASSWORD: 'a wrong password',
+    });
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toMatch(/Name or password is wrong/);
+  });
+
+  it('ends with 3 where a verification found something', async () => {
+    const { config, folder } = await makeSite();
+    tredive(['scan', '--config', config]);
+    writeFileSync(join(folder, 'data', 'checkpoint.txt'), 'not a checkpoint\n');
+    const { code, stdout } = tredive(['audit', 'verify', '--config', config, '--json']);
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false });
+  });
+
+  it('redacts a file, refuses to overwrite, and leaves nothing behind for what is no video', async () => {
+    const folder = tempFolder();
+    const input = await makeClip(join(folder, 'in.mp4'), { seconds: 1, size: '320x240' });
+    const output = join(folder, 'out.mp4');
+    const report = join(folder, 'report.json');
+    const done = tredive(['redact', input, output, '--report', report, '--json']);
+    expect(done.code).toBe(0);
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      frames: 10,
+      fps: 10,
+      detector: expect.stringMatching(/centernet/i) as string,
+    });
+    expect(existsSync(report)).toBe(true);
+    expect(tredive(['redact', input, output]).stderr).toMatch(/is there already/);
+    const nowhere = tredive([
+      'redact',
+      input,
+      join(folder, 'never.mp4'),
+      '--report',
+      join(folder, 'no', 'report.json'),
+    ]);
+    expect(nowhere.code).toBe(1);
+    expect(nowhere.stderr).toMatch(/There is no folder/);
+    const text = join(folder, 'text.mp4');
+    writeFileSync(text, 'this is no video');
+    expect(tredive(['redact', text, join(folder, 'never.mp4')]).code).toBe(1);
+    expect(existsSync(join(folder, 'never.mp4'))).toBe(false);
+  });
+});
