@@ -2,8 +2,8 @@
 import type { TimeRange } from '../domain/segment.js';
 import { GatewayError } from '../errors.js';
 import type { SearchWindow } from './analyse.js';
+import type { Analysis } from './analysis.js';
 import type { FrameRange } from './masks.js';
-import type { Analysis } from './redact.js';
 
 /** Analysed on both sides of a range, so that whoever is in it when it begins has been seen coming. Longer than any pause bridged. */
 const runUpS = 3;

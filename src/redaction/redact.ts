@@ -2,12 +2,13 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { MaskDecisions, RedactionPlan, Track } from '../domain/redaction-plan.js';
+import type { MaskDecisions, RedactionPlan } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import { formatLocal } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
 import { analyse, type SearchWindow } from './analyse.js';
 import { builtInManifest } from './detectors/index.js';
+import type { Analysis } from './analysis.js';
 import { assertSearched } from './range.js';
 import { renderMasked } from './render.js';
 
@@ -30,34 +31,7 @@ export const defaultRedaction: RedactionSettings = {
   style: 'solid',
 };
 
-/** Everything that was found in a file, as plain JSON: kept as the plan of a prepared request, and hashed. */
-export interface Analysis {
-  readonly version: 1;
-  /** Upright picture, pixels. */
-  readonly width: number;
-  readonly height: number;
-  readonly timeBase: { readonly num: number; readonly den: number };
-  /** Of each frame, in units of timeBase, as decoded. */
-  readonly pts: readonly number[];
-  /** Frames by seconds, averaged. */
-  readonly fps: number;
-  readonly tracks: readonly Track[];
-  /**
-   * Frames in which people were looked for, half-open; all where left out. In the others nobody is in a track, whoever is in
-   * the picture: renderCopy refuses to show them.
-   */
-  readonly searched?: { readonly firstFrame: number; readonly endFrame: number };
-  readonly detector: {
-    readonly name: string;
-    readonly sha256: string;
-    readonly width: number;
-    readonly height: number;
-    readonly minScore: number;
-  };
-  /** The decoder met damage; what is here is what could be decoded. */
-  readonly damaged: boolean;
-  readonly notes: readonly string[];
-}
+export type { Analysis } from './analysis.js';
 
 export interface RedactionRun {
   readonly signal?: AbortSignal | undefined;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
@@ -11,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { registerFoundCamera } from '../../src/cameras/register.js';
 import { silentLog } from '../../src/platform/log.js';
 import type { RecordingsContext } from '../../src/recordings/context.js';
@@ -180,9 +181,7 @@ describe('scan', () => {
     const [after] = rows(ctx);
     expect(after).toMatchObject({ id: before?.id, startUs: before?.startUs, truncated: true, sizeBytes: 11 });
   });
-});
 
-describe.skipIf(withoutFootage('scan of real recordings', 'recordings-small'))('scan of real recordings', () => {
   it('goes on where a segment was emptied, or a link put in its place: said once, never taken for the footage', async () => {
     const [emptied, linked, fresh] = [10, 20, 30].map((minute) => `2026-05-31/22/lobby/${minute}.00.mp4`) as [
       string,
@@ -198,7 +197,8 @@ describe.skipIf(withoutFootage('scan of real recordings', 'recordings-small'))('
     rmSync(join(root, linked));
     symlinkSync(join(root, fresh), join(root, linked));
     expect(await scanRoots(ctx)).toMatchObject({ added: 1, changed: 2 });
-    expect(rows(ctx).map(({ path, inode, sizeBytes }) => ({ path, inode, sizeBytes }))).toMatchObject(before);
+    const after = rows(ctx).filter(({ path }) => path !== fresh);
+    expect(after.map(({ path, inode, sizeBytes }) => ({ path, inode, sizeBytes }))).toEqual(before);
     expect(openTasks(ctx.store.db).filter(({ kind }) => kind === 'segment-changed')).toHaveLength(2);
     expect(await scanRoots(ctx)).toMatchObject({ added: 0, changed: 0 });
     copyFileSync(join(root, fresh), join(root, emptied));
@@ -221,6 +221,10 @@ describe.skipIf(withoutFootage('scan of real recordings', 'recordings-small'))('
     // A folder that can just be opened, with a file in it whose whole path is too long to be asked for.
     const here = process.cwd();
     const deep = 'd'.repeat(200);
+    onTestFinished(() => {
+      // Node cannot remove what it cannot name; rm goes down folder by folder.
+      execFileSync('rm', ['-rf', root]);
+    });
     try {
       process.chdir(root);
       for (let left = 4060 - root.length; left > 0; left -= 201) {
@@ -249,7 +253,9 @@ describe.skipIf(withoutFootage('scan of real recordings', 'recordings-small'))('
     expect(formatUtc(row?.boundUs ?? 0)).toBe('2026-04-01T10:00:00Z');
     expect(overdueQuarantine(ctx.store.db, ctx.store.clock.nowUs(), 0)).toEqual([{ rootId: 'nvr', files: 1 }]);
   });
+});
 
+describe.skipIf(withoutFootage('scan of real recordings', 'recordings-small'))('scan of real recordings', () => {
   it('indexes every case of recordings-small rightly', async () => {
     const ctx = contextFor(makeTestStore('2026-04-01T00:00:00Z'), footagePath('recordings-small'), [
       { template: '%path/%Y-%m-%d_%H-%M-%S-%f', timezone: 'UTC' },
