@@ -1,4 +1,5 @@
 /** A part of a recording: which of it is analysed, and what of the analysis concerns it. Pure; loads no detector. */
+import { clipPath } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import { GatewayError } from '../errors.js';
 import type { SearchWindow } from './analyse.js';
@@ -26,7 +27,7 @@ export function analysisOf(analysis: Analysis, frames: FrameRange): Analysis {
   assertSearched(analysis, frames);
   const tracks = analysis.tracks.map((track) => ({
     ...track,
-    points: track.points.filter(({ frame }) => frame >= firstFrame && frame < endFrame),
+    path: clipPath(track, firstFrame, endFrame),
     uncertain: track.uncertain
       .filter((span) => span.fromFrame < endFrame && span.toFrame > firstFrame)
       .map((span) => ({
@@ -35,7 +36,7 @@ export function analysisOf(analysis: Analysis, frames: FrameRange): Analysis {
         toFrame: Math.min(span.toFrame, endFrame),
       })),
   }));
-  return { ...analysis, tracks: tracks.filter(({ points }) => points.length > 0), searched: { firstFrame, endFrame } };
+  return { ...analysis, tracks: tracks.filter(({ path }) => path.length > 0), searched: { firstFrame, endFrame } };
 }
 
 /** Throws `internal` where frames would be shown in which nobody looked for people. */

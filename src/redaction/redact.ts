@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { MaskDecisions, RedactionPlan } from '../domain/redaction-plan.js';
+import { pointsOf, type MaskDecisions, type RedactionPlan } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import { formatLocal } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
@@ -234,5 +234,10 @@ export const reportOf = (analysis: Analysis): object => ({
   detector: analysis.detector,
   damaged: analysis.damaged,
   notes: analysis.notes,
-  tracks: analysis.tracks.map(({ id, kind, points, uncertain }) => ({ id, kind, uncertain, boxes: points })),
+  tracks: analysis.tracks.map((track) => ({
+    id: track.id,
+    kind: track.kind,
+    uncertain: track.uncertain,
+    boxes: [...pointsOf(track)],
+  })),
 });

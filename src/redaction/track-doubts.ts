@@ -1,8 +1,10 @@
-import type { Box, Track, TrackPoint, UncertainSpan } from '../domain/redaction-plan.js';
+import type { Box, TrackPoint, UncertainSpan } from '../domain/redaction-plan.js';
 import type { Chain } from './track-association.js';
 import type { Timeline } from './track-points.js';
 
-type Unnumbered = Omit<Track, 'id' | 'uncertain'>;
+interface Unnumbered {
+  readonly points: readonly TrackPoint[];
+}
 
 /** A track whose best sighting stays below this may be no person at all: the reviewer decides. */
 const lowScore = 0.3;

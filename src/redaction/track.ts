@@ -1,4 +1,4 @@
-import type { Track } from '../domain/redaction-plan.js';
+import { pathOf, type Track } from '../domain/redaction-plan.js';
 import { associate, type LookedAt } from './track-association.js';
 import { findDoubts } from './track-doubts.js';
 import { pointsOf, type Timeline } from './track-points.js';
@@ -28,5 +28,10 @@ export function trackAll(looks: readonly LookedAt[], timeline: Timeline, setting
     found.map(({ chain }) => chain),
     timeline,
   );
-  return found.map(({ kind, points }, index) => ({ id: index + 1, kind, points, uncertain: doubts[index] ?? [] }));
+  return found.map(({ kind, points }, index) => ({
+    id: index + 1,
+    kind,
+    path: pathOf(points),
+    uncertain: doubts[index] ?? [],
+  }));
 }

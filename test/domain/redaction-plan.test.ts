@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   maskEveryone,
   masksByFrame,
+  pathOf,
   toMaskRect,
   type Box,
   type MaskRect,
@@ -15,12 +16,9 @@ const track = (id: number, from: number, to: number, at: Box): Track => ({
   id,
   kind: 'person',
   uncertain: [],
-  points: Array.from({ length: to - from }, (_, i) => ({
-    frame: from + i,
-    box: at,
-    score: 1,
-    source: 'detected' as const,
-  })),
+  path: pathOf(
+    [from, to - 1].map((frame) => ({ frame, box: at, score: 1, source: 'detected' as const })).slice(0, to - from),
+  ),
 });
 const plan = (change: Partial<RedactionPlan>): RedactionPlan => ({
   version: 1,

@@ -51,7 +51,7 @@ export function quickRedactor(more: { frames?: number; fps?: number; uncertain?:
       {
         id: 1,
         kind: 'person',
-        points: [{ frame: 0, box: { x: 1, y: 1, w: 10, h: 10 }, score: 0.5, source: 'detected' }],
+        path: [0, 1, 1, 10, 10, 0.5, 0],
         uncertain: uncertain ? [{ fromFrame: 0, toFrame: 3, reason: 'low-score' }] : [],
       },
     ],

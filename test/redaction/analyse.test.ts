@@ -1,3 +1,4 @@
+import { pointsOf } from '../../src/domain/redaction-plan.js';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -174,7 +175,7 @@ describe.skipIf(withoutFootage('people in real footage', 'footage'))('people in 
     const found = await analyse(footagePath('footage/one-by-one-person-detection.mp4'), settings);
     // Somebody is in the picture at these times, nobody at those; seen by eye.
     const covered = (frame: number): number => {
-      const boxes = found.tracks.flatMap(({ points }) => points.filter((point) => point.frame === frame));
+      const boxes = found.tracks.flatMap((track) => [...pointsOf(track, frame, frame + 1)]);
       return boxes.length;
     };
     for (const frame of [60, 100, 180, 240, 350, 440, 510, 600, 690, 760, 860, 930, 1100, 1195, 1240, 1350]) {

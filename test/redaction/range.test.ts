@@ -2,19 +2,21 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { maskEveryone, type Track } from '../../src/domain/redaction-plan.js';
+import { knotsOf, maskEveryone, pathOf, type Track } from '../../src/domain/redaction-plan.js';
 import { analysisOf, windowOf } from '../../src/redaction/range.js';
 import { defaultRedaction, redactFile, renderCopy, type Analysis } from '../../src/redaction/redact.js';
 
 const track = (id: number, firstFrame: number, endFrame: number): Track => ({
   id,
   kind: 'person',
-  points: Array.from({ length: endFrame - firstFrame }, (_, at) => ({
-    frame: firstFrame + at,
-    box: { x: 10, y: 10, w: 20, h: 40 },
-    score: 0.5,
-    source: 'detected',
-  })),
+  path: pathOf(
+    Array.from({ length: endFrame - firstFrame }, (_, at) => ({
+      frame: firstFrame + at,
+      box: { x: 10, y: 10, w: 20, h: 40 },
+      score: 0.5,
+      source: 'detected',
+    })),
+  ),
   uncertain: [
     { fromFrame: firstFrame, toFrame: firstFrame + 5, reason: 'edge' },
     { fromFrame: endFrame - 5, toFrame: endFrame, reason: 'overlap' },
@@ -44,7 +46,12 @@ it('the window reaches beyond the range on both sides', () => {
 it('a part of an analysis has only what concerns it, under the same numbers', () => {
   const part = analysisOf(analysis, { firstFrame: 27, endFrame: 58 });
   expect(part.tracks.map(({ id }) => id)).toEqual([1, 2]);
-  expect(part.tracks[0]?.points.map(({ frame }) => frame)).toEqual([27, 28, 29]);
+  expect(
+    part.tracks
+      .slice(0, 1)
+      .flatMap(knotsOf)
+      .map(({ frame }) => frame),
+  ).toEqual([27, 28, 29]);
   expect(part.tracks[0]?.uncertain).toEqual([{ fromFrame: 27, toFrame: 30, reason: 'overlap' }]);
   expect(part.tracks[1]?.uncertain).toEqual([
     { fromFrame: 28, toFrame: 33, reason: 'edge' },
