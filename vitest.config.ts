@@ -8,7 +8,7 @@ export default defineConfig({
     pool: 'forks',
     // Tests that load onnxruntime by themselves; the product sets it by itself.
     env: { ORT_DISABLE_TELEMETRY: '1' },
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     reporters: ['default', './test/helpers/summary-reporter.ts'],
   },

@@ -1,10 +1,10 @@
 #include <napi.h>
 
 #include "frame_check.h"
+#include "frame_line.h"
 #include "frame_pipe.h"
-#include "frame_pump.h"
-#include "frame_reader.h"
 #include "fsync_directory.h"
+#include "motion.h"
 #include "unlink_beneath.h"
 
 namespace {
@@ -13,9 +13,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("unlinkBeneath", Napi::Function::New(env, tredive::UnlinkBeneath));
   exports.Set("fsyncDirectory", Napi::Function::New(env, tredive::FsyncDirectory));
   exports.Set("openFramePipe", Napi::Function::New(env, tredive::OpenFramePipe));
-  exports.Set("openFrameReader", Napi::Function::New(env, tredive::OpenFrameReader));
-  exports.Set("pumpFrames", Napi::Function::New(env, tredive::PumpFrames));
+  exports.Set("openFrameLine", Napi::Function::New(env, tredive::OpenFrameLine));
   exports.Set("checkFrames", Napi::Function::New(env, tredive::CheckFrames));
+  exports.Set("createMotionModel", Napi::Function::New(env, tredive::CreateMotionModel));
+  exports.Set("shrinkToRgb", Napi::Function::New(env, tredive::ShrunkToRgb));
   return exports;
 }
 

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "failure.h"
@@ -79,11 +81,49 @@ void FdSink::Write(const uint8_t* bytes, size_t count) {
     if (put >= 0) {
       bytes += put;
       count -= static_cast<size_t>(put);
+      given_ += static_cast<uint64_t>(put);
     } else if (errno == EAGAIN) {
       WaitFor(fd_.get(), POLLOUT, stop_);
     } else if (errno != EINTR) {
       throw Failure::System("writing frames");
     }
+  }
+}
+
+void FdSink::Lend(const uint8_t* bytes, size_t count) {
+  while (lends_ && count > 0) {
+    iovec memory{const_cast<uint8_t*>(bytes), count};
+    const ssize_t put = vmsplice(fd_.get(), &memory, 1, SPLICE_F_NONBLOCK);
+    if (put >= 0) {
+      bytes += put;
+      count -= static_cast<size_t>(put);
+      given_ += static_cast<uint64_t>(put);
+    } else if (errno == EAGAIN) {
+      WaitFor(fd_.get(), POLLOUT, stop_);
+    } else if (errno == EPIPE) {
+      throw Failure::System("writing frames");
+    } else if (errno != EINTR) {
+      // Not a pipe, or a system that does not allow it: then a copy is made after all.
+      lends_ = false;
+    }
+  }
+  Write(bytes, count);
+}
+
+uint64_t FdSink::Consumed() const {
+  int waiting = 0;
+  if (ioctl(fd_.get(), FIONREAD, &waiting) < 0) throw Failure::System("asking a pipe");
+  return given_ - static_cast<uint64_t>(waiting);
+}
+
+void FdSink::Drain() {
+  // A pipe tells a writer only that there is room again, so this looks again and again; it takes some
+  // milliseconds in all.
+  while (Consumed() < given_) {
+    pollfd waiting[2] = {{fd_.get(), 0, 0}, {stop_.fd(), POLLIN, 0}};
+    if (poll(waiting, 2, 1) < 0 && errno != EINTR) throw Failure::System("poll");
+    if (waiting[1].revents != 0) throw Failure(Trouble::kInterrupted, "stopped");
+    if (waiting[0].revents & POLLERR) return;
   }
 }
 

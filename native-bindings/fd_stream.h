@@ -61,12 +61,24 @@ class FdSink : public ByteSink {
  public:
   FdSink(int fd, const StopSignal& stop);
   void Write(const uint8_t* bytes, size_t count) override;
+  /**
+   * Puts the memory itself into the pipe instead of a copy: it may neither change nor be freed until
+   * Consumed() has reached what Given() is afterwards.
+   */
+  void Lend(const uint8_t* bytes, size_t count) override;
+  /** Bytes that were written so far, and those of them that the other side has taken. */
+  uint64_t Given() const { return given_; }
+  uint64_t Consumed() const;
+  /** Waits until the other side has taken everything, or has gone. */
+  void Drain();
   /** Closing tells the reader that the stream is complete. */
   void Close() { fd_.Reset(); }
 
  private:
   UniqueFd fd_;
   const StopSignal& stop_;
+  uint64_t given_ = 0;
+  bool lends_ = true;
 };
 
 /** Keeps SIGPIPE from this thread: a dead child must be an error of write(), not the end of the process. */

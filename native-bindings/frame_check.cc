@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "mask_plan.h"
+#include "mask_feed.h"
 #include "nut_reader.h"
 #include "promises.h"
 
@@ -19,11 +19,15 @@ bool Overlap(const Rect& a, const Rect& b) {
 
 class FrameCheck : public Background {
  public:
-  FrameCheck(Napi::Env env, UniqueFd readFd, MaskPlan plan)
+  FrameCheck(Napi::Env env, UniqueFd readFd, MaskStyle style, std::optional<Label> label)
       : deferred_(Napi::Promise::Deferred::New(env)),
         source_(readFd.Release(), stop_),
         nut_(source_),
-        plan_(std::move(plan)) {}
+        style_(style),
+        label_(std::move(label)) {}
+
+  void Expect(std::vector<FrameMask> masks) { feed_.Push(std::move(masks)); }
+  void ExpectNoMore() { feed_.End(); }
 
   Napi::Promise promise() const { return deferred_.Promise(); }
 
@@ -42,6 +46,11 @@ class FrameCheck : public Background {
   }
 
  private:
+  void OnStop() override {
+    Background::OnStop();
+    feed_.Stop();
+  }
+
   void CheckAll() {
     const VideoInfo info = nut_.ReadHeader();
     if (info.format != PixelFormat::kYuv420p)
@@ -49,46 +58,46 @@ class FrameCheck : public Background {
     std::vector<uint8_t> pixels(FrameBytes(info));
     const Picture picture = Picture::Of(info, pixels.data());
     int32_t rowFrom = 0, rowTo = picture.height;
-    if (plan_.label) {
+    if (label_) {
       int32_t labelFrom, labelTo;
-      plan_.label->Rows(picture.width, picture.height, &labelFrom, &labelTo);
+      label_->Rows(picture.width, picture.height, &labelFrom, &labelTo);
       if (labelFrom == 0) rowFrom = labelTo;
       if (labelTo == picture.height) rowTo = labelFrom;
     }
-    int64_t origin = 0;
     NutReader::Frame frame;
+    FrameMask mask;
     for (; nut_.ReadFrame(pixels.data(), &frame); frames_++) {
-      if (frames_ == 0) origin = frame.pts;
-      plan_.CheckTime(frames_, frame.pts, origin, plan_.pts.empty() ? 0 : plan_.pts[0], info);
-      CheckOne(picture, rowFrom, rowTo);
+      do {
+        if (!feed_.Next(&mask)) throw Failure(Trouble::kMismatch, "there are more frames than were rendered");
+      } while (mask.drop);
+      CheckOne(picture, mask, rowFrom, rowTo);
     }
-    if (frames_ != plan_.frameCount()) {
-      throw Failure(Trouble::kMismatch, "only " + std::to_string(frames_) + " of the expected " +
-                                            std::to_string(plan_.frameCount()) + " frames");
+    while (feed_.Next(&mask)) {
+      if (!mask.drop) {
+        throw Failure(Trouble::kMismatch,
+                      "only " + std::to_string(frames_) + " of the rendered frames can be decoded");
+      }
     }
   }
 
-  void CheckOne(const Picture& picture, int32_t rowFrom, int32_t rowTo) {
-    const uint32_t begin = plan_.offsets[frames_], end = plan_.offsets[frames_ + 1];
-    for (uint32_t i = begin; i < end; i++) {
+  void CheckOne(const Picture& picture, const FrameMask& mask, int32_t rowFrom, int32_t rowTo) {
+    for (auto rect = mask.rects.begin(); rect != mask.rects.end(); ++rect) {
       // A later pixelated rectangle averages over cells of its own, so only the uppermost one shows its cells
       // whole.
-      const bool covered = plan_.style == MaskStyle::kPixelate &&
-                           std::any_of(plan_.rects.begin() + i + 1, plan_.rects.begin() + end,
-                                       [&](const Rect& later) { return Overlap(plan_.rects[i], later); });
-      if (covered) continue;
-      const MaskCheck check = CheckMask(picture, plan_.rects[i], plan_.style, rowFrom, rowTo);
+      if (style_ == MaskStyle::kPixelate &&
+          std::any_of(rect + 1, mask.rects.end(), [&](const Rect& later) { return Overlap(*rect, later); }))
+        continue;
+      const MaskCheck check = CheckMask(picture, *rect, style_, rowFrom, rowTo);
       worst_ = std::max(worst_, check.deviation);
       rectangles_++;
       if (!check.ok) {
-        const Rect& rect = plan_.rects[i];
         throw Failure(Trouble::kMismatch, "frame " + std::to_string(frames_) + ": the rectangle " +
-                                              std::to_string(rect.w) + "x" + std::to_string(rect.h) + " at " +
-                                              std::to_string(rect.x) + "," + std::to_string(rect.y) +
-                                              " is not covered");
+                                              std::to_string(rect->w) + "x" + std::to_string(rect->h) +
+                                              " at " + std::to_string(rect->x) + "," +
+                                              std::to_string(rect->y) + " is not covered");
       }
     }
-    if (plan_.label && plan_.label->Deviation(picture, plan_.textOfFrame[frames_]) > kLabelTolerance) {
+    if (label_ && label_->Deviation(picture, mask.text) > kLabelTolerance) {
       throw Failure(Trouble::kMismatch, "frame " + std::to_string(frames_) + ": the label is not there");
     }
   }
@@ -108,7 +117,9 @@ class FrameCheck : public Background {
   Napi::Promise::Deferred deferred_;
   FdSource source_;
   NutReader nut_;
-  MaskPlan plan_;
+  const MaskStyle style_;
+  std::optional<Label> label_;
+  MaskFeed feed_;
   std::optional<Failure> failure_;
   size_t frames_ = 0;
   size_t rectangles_ = 0;
@@ -121,15 +132,20 @@ Napi::Value CheckFrames(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto options = info[0].As<Napi::Object>();
   UniqueFd readFd(options.Get("readFd").As<Napi::Number>().Int32Value());
-  MaskPlan plan = ToMaskPlan(options);
+  const MaskStyle style = ToMaskStyle(options.Get("style"));
   std::shared_ptr<FrameCheck> check;
   try {
-    check = std::make_shared<FrameCheck>(env, std::move(readFd), std::move(plan));
+    check = std::make_shared<FrameCheck>(env, std::move(readFd), style, ToLabel(options.Get("label")));
   } catch (const Failure& failure) {
     throw ToError(env, failure);
   }
   Napi::Object object = Napi::Object::New(env);
   object.Set("done", check->promise());
+  object.Set("expect", Napi::Function::New(env, [check](const Napi::CallbackInfo& call) {
+               check->Expect(ToFrameMasks(call[0].As<Napi::Object>()));
+             }));
+  object.Set("expectNoMore",
+             Napi::Function::New(env, [check](const Napi::CallbackInfo&) { check->ExpectNoMore(); }));
   object.Set("stop", Napi::Function::New(env, [check](const Napi::CallbackInfo&) { check->Stop(); }));
   check->Launch(env);
   return object;

@@ -4,9 +4,9 @@
 namespace tredive {
 
 /**
- * checkFrames({readFd, ...mask plan}) -> {done: Promise<{frames, rectangles, worstDeviation}>, stop()}.
- * Reads the decoded masked copy and fails (mismatch) on the first frame that is missing, at another time, or
- * not covered where the plan says so. Times count from the first frame on both sides. Owns the fd.
+ * checkFrames({readFd, style, label?}) -> {done: Promise<{frames, rectangles, worstDeviation}>,
+ * expect(batch), expectNoMore(), stop()}. Reads the decoded masked copy, while it is made, and fails
+ * (mismatch) on the first frame that is missing, surplus or not covered where it was said to be. Owns the fd.
  */
 Napi::Value CheckFrames(const Napi::CallbackInfo& info);
 

@@ -68,9 +68,7 @@ int32_t ScaleFor(int32_t width, int32_t height, size_t letters) {
 }  // namespace
 
 void Label::Rows(int32_t width, int32_t height, int32_t* from, int32_t* to) const {
-  size_t longest = 0;
-  for (const std::string& text : texts_) longest = std::max(longest, text.size());
-  const int32_t scale = ScaleFor(width, height, longest);
+  const int32_t scale = ScaleFor(width, height, longest_);
   // Even, so that the strip covers whole chroma samples; the picture below it starts on an even row.
   int32_t rows = ((kGlyphHeight + 2 * kMargin) * scale + 1) / 2 * 2;
   rows = std::min(rows, height);
@@ -78,15 +76,12 @@ void Label::Rows(int32_t width, int32_t height, int32_t* from, int32_t* to) cons
   *to = edge_ == Edge::kTop ? rows : height;
 }
 
-const std::vector<uint8_t>& Label::Strip(int32_t width, int32_t height, size_t text) {
-  if (drawn_ == text) return strip_;
+const std::vector<uint8_t>& Label::Strip(int32_t width, int32_t height, const std::string& letters) {
+  if (!strip_.empty() && drawn_ == letters) return strip_;
   int32_t from, to;
   Rows(width, height, &from, &to);
-  size_t longest = 0;
-  for (const std::string& each : texts_) longest = std::max(longest, each.size());
-  const int32_t scale = ScaleFor(width, height, longest);
+  const int32_t scale = ScaleFor(width, height, longest_);
   strip_.assign(static_cast<size_t>(width) * (to - from), kPaper);
-  const std::string& letters = texts_[text];
   for (size_t i = 0; i < letters.size(); i++) {
     const Glyph& glyph = GlyphOf(letters[i]);
     for (int32_t y = 0; y < kGlyphHeight * scale && kMargin * scale + y < to - from; y++) {
@@ -99,11 +94,11 @@ const std::vector<uint8_t>& Label::Strip(int32_t width, int32_t height, size_t t
       }
     }
   }
-  drawn_ = text;
+  drawn_ = letters;
   return strip_;
 }
 
-void Label::Draw(const Picture& picture, size_t text) {
+void Label::Draw(const Picture& picture, const std::string& text) {
   const std::vector<uint8_t>& strip = Strip(picture.width, picture.height, text);
   int32_t from, to;
   Rows(picture.width, picture.height, &from, &to);
@@ -114,7 +109,7 @@ void Label::Draw(const Picture& picture, size_t text) {
   }
 }
 
-double Label::Deviation(const Picture& picture, size_t text) {
+double Label::Deviation(const Picture& picture, const std::string& text) {
   const std::vector<uint8_t>& strip = Strip(picture.width, picture.height, text);
   int32_t from, to;
   Rows(picture.width, picture.height, &from, &to);

@@ -17,6 +17,9 @@ class ByteSink {
  public:
   virtual ~ByteSink() = default;
   virtual void Write(const uint8_t* bytes, size_t count) = 0;
+  /** As Write(); whoever can do it without a copy takes the memory itself for a while, and says elsewhere for
+   * how long. */
+  virtual void Lend(const uint8_t* bytes, size_t count) { Write(bytes, count); }
 };
 
 /**

@@ -98,7 +98,7 @@ void NutWriter::WriteFrame(const uint8_t* pixels, int64_t pts) {
   PutBig(head, NutCrc(head.data(), head.size()), 4);
   out.insert(out.end(), head.begin(), head.end());
   sink_.Write(out.data(), out.size());
-  sink_.Write(pixels, size);
+  sink_.Lend(pixels, size);
 }
 
 }  // namespace tredive

@@ -11,7 +11,7 @@ class NutWriter {
  public:
   NutWriter(ByteSink& sink, const VideoInfo& info);
   void WriteHeader();
-  /** `pts` in the time base of `info`, not negative. */
+  /** `pts` in the time base of `info`, not negative. The pixels are lent to the sink, see ByteSink. */
   void WriteFrame(const uint8_t* pixels, int64_t pts);
 
  private:

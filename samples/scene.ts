@@ -18,6 +18,8 @@ export interface SceneOptions {
   readonly seconds?: number;
   /** Who walks there and the grain of the picture. Default 1. */
   readonly seed?: number;
+  /** Nobody is there. */
+  readonly empty?: boolean;
 }
 
 /** One figure in one frame: the part of it that can be seen. Boxes are in whole pixels and within the picture. */
@@ -42,7 +44,7 @@ export interface SceneTruth {
 const periodS = 20;
 
 function settled(options: SceneOptions) {
-  return { width: 768, height: 432, fps: 10, seconds: periodS, seed: 1, ...options };
+  return { width: 768, height: 432, fps: 10, seconds: periodS, seed: 1, empty: false, ...options };
 }
 
 /** The box of those pixels within `around` that show this figure; undefined when fewer than `least` of them do. */
@@ -109,7 +111,7 @@ function makeStills(place: Place, random: () => number): Canvas[] {
  * The same options give the same bytes on every machine.
  */
 export function* drawScene(options: SceneOptions): Generator<{ rgb: Uint8ClampedArray; figures: FigureBox[] }> {
-  const { place: name, width, height, fps, seconds, seed } = settled(options);
+  const { place: name, width, height, fps, seconds, seed, empty } = settled(options);
   const place = placeOf(name, width, height);
   const random = makeRandom(seed);
   const stills = makeStills(place, random);
@@ -117,7 +119,7 @@ export function* drawScene(options: SceneOptions): Generator<{ rgb: Uint8Clamped
   for (let frame = 0; frame < Math.round(seconds * fps); frame += 1) {
     const still = stills[frame % stills.length];
     if (still !== undefined) copyCanvas(still, canvas);
-    const figures = drawPeople(canvas, place, frame / fps, seed);
+    const figures = empty ? [] : drawPeople(canvas, place, frame / fps, seed);
     yield { rgb: canvas.rgb, figures };
   }
 }

@@ -27,6 +27,8 @@ import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, typ
 import { openDatabase, type Database } from './store/database.js';
 import { layoutFromConfig } from './recordings/layouts/index.js';
 import { putSeenRoots } from './recordings/roots.js';
+import { manifestOf } from './redaction/detectors/installed.js';
+import type { RedactionSettings } from './redaction/redact.js';
 
 export interface Gateway {
   readonly config: Config;
@@ -40,6 +42,14 @@ export interface Gateway {
   verifyAudit(): AuditReport;
   close(): void;
 }
+
+/** Settings of redaction. Which model is in use is read where it is asked for: a running gateway takes a new one at its next analysis. */
+export const redactionOf = (config: Config): RedactionSettings => ({
+  ...config.redaction,
+  get detector() {
+    return manifestOf(config.redaction.detector, config.data);
+  },
+});
 
 export interface OpenOptions {
   readonly clock?: Clock;
@@ -121,7 +131,8 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
           remedy: 'Put it back under "roots" for as long as its footage is needed.',
         });
       },
-      redaction: config.redaction,
+      redaction: redactionOf(config),
+      zonesOf: (cameraId) => config.cameras.find(({ id }) => id === cameraId)?.zones ?? [],
       packageDays: config.disclosure.packageDays,
       packageKey: keys.package,
       audit: { origin, privateKey: keys.audit },

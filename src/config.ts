@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { assertPolicy, cameraClasses } from './domain/camera.js';
 import { minMarginUs } from './domain/retention.js';
 import { GatewayError, toGatewayError } from './errors.js';
+import { zonesForm } from './redaction/forms.js';
 import { layoutFromConfig } from './recordings/layouts/index.js';
 
 const id = z
@@ -53,6 +54,7 @@ const schema = z.strictObject({
         retentionReason: z.string().optional(),
         purpose: z.string().trim().min(1).optional(),
         audio: z.boolean().default(false),
+        zones: zonesForm.default([]),
         onvif: z
           .strictObject({
             address: z.string().min(1).optional(),
@@ -88,11 +90,12 @@ const schema = z.strictObject({
     .prefault({}),
   redaction: z
     .strictObject({
-      detector: z.string().min(1).default('centernet'),
+      detector: z.string().min(1).default('active'),
       minScore: z.number().min(0.05).max(0.5).default(0.2),
-      padding: z.number().min(0.03).max(1).default(0.08),
+      padding: z.number().min(0.03).max(1).default(0.06),
       detectionsPerSecond: z.number().min(1).max(30).default(6),
       workers: z.number().int().min(1).max(16).default(2),
+      vehicles: z.boolean().default(false),
       style: z.enum(['solid', 'pixelate']).default('solid'),
     })
     .prefault({}),
@@ -261,6 +264,10 @@ export function parseConfig(text: string, file: string): Config {
   const base = dirname(file);
   const config: Config = { ...parsed.data, file, data: resolve(base, parsed.data.data) };
   config.roots = config.roots.map((root) => ({ ...root, path: resolve(base, root.path) }));
+  const { detector } = config.redaction;
+  if (detector !== 'active' && detector !== 'centernet') {
+    config.redaction = { ...config.redaction, detector: resolve(base, detector) };
+  }
   config.audit = { ...config.audit, anchors: config.audit.anchors.map((anchor) => resolve(base, anchor)) };
   config.cameras = config.cameras.map((camera) =>
     camera.onvif?.passwordFile === undefined

@@ -7,6 +7,7 @@ import { discover } from './cli/discover.js';
 import { doctor } from './cli/doctor.js';
 import { fail } from './cli/command.js';
 import { hold } from './cli/hold.js';
+import { model } from './cli/model.js';
 import { redact } from './cli/redact.js';
 import { request } from './cli/request.js';
 import { retain } from './cli/retain.js';
@@ -24,7 +25,22 @@ const program = new Command('tredive')
   .showHelpAfterError('(see --help)')
   .exitOverride();
 
-for (const add of [serve, scan, retain, redact, verify, audit, discover, check, doctor, request, hold, task, user])
+for (const add of [
+  serve,
+  scan,
+  retain,
+  redact,
+  verify,
+  audit,
+  discover,
+  check,
+  doctor,
+  model,
+  request,
+  hold,
+  task,
+  user,
+])
   add(program);
 
 const json = process.argv.includes('--json');

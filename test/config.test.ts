@@ -60,6 +60,22 @@ describe('config/gateway.yaml is the reference', () => {
     }
     for (const key of ['label', 'retentionReason', 'purpose', 'onvif']) expect(uncommented).toContain(`${key}:`);
   });
+
+  it('shows a zone as it is written', () => {
+    const [, example = ''] = /^ *# *(\[\{ name: .*\}\])/m.exec(reference) ?? [];
+    expect(read(`${smallest}cameras: [{ id: a, zones: ${example} }]`).cameras[0]?.zones).toEqual([
+      { name: 'window', x: 0.7, y: 0.1, w: 0.3, h: 0.25, kind: 'always-mask' },
+    ]);
+  });
+});
+
+describe('the detector', () => {
+  it('is a name, or the path of a manifest relative to the file; vehicles are masked when told so', () => {
+    expect(read(smallest).redaction).toMatchObject({ detector: 'active', vehicles: false });
+    expect(read(`${smallest}redaction: { detector: centernet }`).redaction.detector).toBe('centernet');
+    const { redaction, file } = read(`${smallest}redaction: { detector: models/own.json, vehicles: true }`);
+    expect(redaction).toMatchObject({ detector: join(file, '../models/own.json'), vehicles: true });
+  });
 });
 
 describe('a fault stops the start, with file, line and what to do', () => {
@@ -105,6 +121,26 @@ describe('a fault stops the start, with file, line and what to do', () => {
       /needs a written reason/,
     ],
     ['a margin below two hours', `${smallest}retention: { marginHours: 1 }`, /gateway.yaml:7: "retention.marginHours"/],
+    [
+      'a zone beyond the picture',
+      `${smallest}cameras:\n  - id: a\n    zones:\n      - { name: window, x: 0.8, y: 0, w: 0.3, h: 1 }`,
+      /gateway.yaml:10: "cameras\[0\]\.zones\[0\]": must lie in the picture/,
+    ],
+    [
+      'a zone in pixels',
+      `${smallest}cameras: [{ id: a, zones: [{ name: window, x: 100, y: 0, w: 40, h: 40 }] }]`,
+      /gateway.yaml:7: "cameras\[0\]\.zones\[0\]\.x"/,
+    ],
+    [
+      'a zone that hides nothing',
+      `${smallest}cameras: [{ id: a, zones: [{ name: window, x: 0, y: 0, w: 0, h: 1 }] }]`,
+      /"cameras\[0\]\.zones\[0\]": must lie in the picture/,
+    ],
+    [
+      'a zone without a name',
+      `${smallest}cameras: [{ id: a, zones: [{ x: 0, y: 0, w: 1, h: 1 }] }]`,
+      /zones\[0\]\.name/,
+    ],
     ['a camera twice', `${smallest}cameras: [{ id: a }, { id: a }]`, /used twice/],
     ['a key twice', `${smallest}data: ./other`, /gateway.yaml:7: .*unique/],
     [

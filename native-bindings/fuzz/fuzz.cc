@@ -2,16 +2,20 @@
 // stream is written, then read back whole, cut at every length and with random damage: each time it must end
 // in frames or in a Failure.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <random>
 #include <vector>
 
 #include "failure.h"
 #include "label.h"
 #include "masking.h"
+#include "motion_model.h"
 #include "nut_reader.h"
 #include "nut_writer.h"
+#include "shrink.h"
 
 using namespace tredive;
 
@@ -63,6 +67,40 @@ void Require(bool condition, const char* what) {
   if (condition) return;
   std::fprintf(stderr, "fuzz: %s\n", what);
   std::abort();
+}
+
+/** One axis of a picture in plain arithmetic: the weight of each source pixel. */
+std::vector<double> Weights(int32_t index, int32_t src, int32_t dst) {
+  std::vector<double> weights(static_cast<size_t>(src), 0);
+  if (dst > src) {
+    const double at = std::clamp((index + 0.5) * src / dst - 0.5, 0.0, src - 1.0);
+    const auto first = static_cast<size_t>(at);
+    weights[first] += 1 - (at - static_cast<double>(first));
+    if (first + 1 < weights.size()) weights[first + 1] += at - static_cast<double>(first);
+    return weights;
+  }
+  const double scale = static_cast<double>(src) / dst, from = index * scale, to = from + scale;
+  for (int32_t i = 0; i < src; i++)
+    weights[i] = std::max(0.0, std::min(to, i + 1.0) - std::max(from, static_cast<double>(i))) / scale;
+  return weights;
+}
+
+void CheckShrink(const std::vector<uint8_t>& src, int32_t width, int32_t height, int32_t toWidth,
+                 int32_t toHeight) {
+  std::vector<uint8_t> dst(static_cast<size_t>(toWidth) * toHeight);
+  Shrink(src.data(), width, height, dst.data(), toWidth, toHeight);
+  for (int32_t y = 0; y < toHeight; y++) {
+    const std::vector<double> down = Weights(y, height, toHeight);
+    for (int32_t x = 0; x < toWidth; x++) {
+      const std::vector<double> across = Weights(x, width, toWidth);
+      double sum = 0;
+      for (int32_t j = 0; j < height; j++)
+        for (int32_t i = 0; i < width; i++) sum += down[j] * across[i] * src[j * width + i];
+      // Half a level of rounding, and weights in 1/256.
+      const double off = std::abs(sum - dst[static_cast<size_t>(y) * toWidth + x]);
+      Require(off < 2.5, "a shrunk picture is not the average");
+    }
+  }
 }
 
 }  // namespace
@@ -129,9 +167,57 @@ int main() {
     Require(CheckMask(view, rect, style, 0, view.height).ok, "a mask does not pass its own check");
     std::string text(static_cast<size_t>(below(40)), ' ');
     for (char& letter : text) letter = static_cast<char>(random());
-    Label label({text}, round % 3 ? Label::Edge::kTop : Label::Edge::kBottom);
-    label.Draw(view, 0);
-    Require(label.Deviation(view, 0) == 0, "a label does not pass its own check");
+    Label label(round % 3 ? Label::Edge::kTop : Label::Edge::kBottom, text.size());
+    label.Draw(view, text);
+    Require(label.Deviation(view, text) == 0, "a label does not pass its own check");
+  }
+
+  for (int round = 0; round < 300; round++) {
+    const int32_t width = 1 + below(40), height = 1 + below(40);
+    std::vector<uint8_t> plane(static_cast<size_t>(width) * height);
+    for (uint8_t& pixel : plane) pixel = static_cast<uint8_t>(random());
+    CheckShrink(plane, width, height, 1 + below(50), 1 + below(50));
+  }
+  for (const auto& [width, height] : {std::pair{65535, 2}, std::pair{3, 65535}}) {
+    const std::vector<uint8_t> white(static_cast<size_t>(width) * height, 255);
+    for (const int32_t side : {1, 3, 255}) {
+      std::vector<uint8_t> small(static_cast<size_t>(side) * side);
+      Shrink(white.data(), width, height, small.data(), side, side);
+      Require(std::all_of(small.begin(), small.end(), [](uint8_t value) { return value == 255; }),
+              "white does not stay white");
+    }
+  }
+  for (int round = 0; round < 200; round++) {
+    info.width = 16 + below(60);
+    info.height = 16 + below(60);
+    MotionModel model(static_cast<int32_t>(info.width), static_cast<int32_t>(info.height));
+    std::vector<uint8_t> picture(model.pictureBytes(), static_cast<uint8_t>(random()));
+    Require(picture.size() == FrameBytes(info), "a picture is of another size");
+    for (int look = 0; look < 30; look++) {
+      // Even areas, noise, black, white: whatever divides by nothing must not get through.
+      const int32_t kind = below(5);
+      for (uint8_t& pixel : picture) {
+        if (kind == 0) pixel = static_cast<uint8_t>(random());
+        if (kind == 1) pixel = static_cast<uint8_t>(look * 8);
+        if (kind == 2 && below(3) == 0) pixel = static_cast<uint8_t>(255 - pixel);
+      }
+      if (below(10) == 0) model.Prime({picture.data(), picture.data()});
+      std::vector<Rect> occupied;
+      while (below(3) > 0) {
+        occupied.push_back(below(9) == 0
+                               ? Rect{INT32_MIN, INT32_MAX - below(9), INT32_MAX, INT32_MIN}
+                               : Rect{below(90) - 20, below(90) - 20, below(60) - 5, below(60) - 5});
+      }
+      const double times[] = {look * 0.2, -1e300, 1e300, look * -3.0};
+      const MotionLook seen = model.Look(picture.data(), times[round % 4], occupied);
+      Require(seen.foreground.size() == model.grid().count() && seen.moving.size() == model.grid().count(),
+              "a look is not of the size of its grid");
+    }
+    try {
+      model.Look(picture.data(), std::numeric_limits<double>::quiet_NaN(), {});
+      Require(false, "a time that is no number is taken");
+    } catch (const Failure&) {
+    }
   }
   std::puts("fuzz: nothing found");
   return 0;

@@ -3,6 +3,8 @@ import type { AuditEvent } from '../domain/audit-event.js';
 import type { CameraClass, RecipientKind } from '../domain/camera.js';
 import type { DisclosureGround } from '../domain/disclosure.js';
 import type { Hold, HoldGround } from '../domain/hold.js';
+import type { Overlap } from '../domain/mask-frames.js';
+import type { MaskMode } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import type { Right, Role } from '../domain/user.js';
 import type { CameraDevice, CameraRow } from '../store/cameras.js';
@@ -119,8 +121,11 @@ export interface ItemView extends TimeRange {
   readonly sha256: string;
   readonly redactedSha256: string;
   readonly summary: ItemSummary;
+  readonly mode: MaskMode;
   readonly keptVisible: number;
   readonly drawn: number;
+  /** Where the mask of somebody else lies over somebody who is kept visible. */
+  readonly overlaps: readonly Overlap[];
 }
 
 export interface RequestDetailView {

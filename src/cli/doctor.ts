@@ -1,13 +1,15 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import { toGatewayError } from '../errors.js';
 import { findFfmpeg } from '../platform/ffmpeg.js';
 import { readPrivateKey } from '../platform/keys.js';
 import { native } from '../platform/native.js';
-import { builtInManifest, readManifest } from '../redaction/detectors/index.js';
+import { inUse, manifestOf } from '../redaction/detectors/installed.js';
+import { builtInManifest, readManifest, repairOf } from '../redaction/detectors/manifest.js';
 import { define } from './command.js';
 
 interface Check {
@@ -26,6 +28,16 @@ async function attempt(name: string, look: () => string | Promise<string>): Prom
   }
 }
 
+/** The model of a manifest, whose file must be the one it describes. */
+function named(manifestPath: string): string {
+  const { name, sha256, file } = readManifest(manifestPath);
+  const found = createHash('sha256')
+    .update(readFileSync(join(dirname(manifestPath), file)))
+    .digest('hex');
+  if (found === sha256) return `${name}, SHA-256 ${sha256}`;
+  throw new Error(`The file of the model ${name} is not the one its manifest describes. ${repairOf(manifestPath)}`);
+}
+
 export function doctor(program: Command): void {
   define(
     program.command('doctor').description('what is installed, what is missing, what to do'),
@@ -41,8 +53,7 @@ export function doctor(program: Command): void {
           return `${version} (${origin}: ${path})`;
         }),
         await attempt('detector', () => {
-          const { name, sha256 } = readManifest(builtInManifest);
-          return `${name}, SHA-256 ${sha256}`;
+          return named(builtInManifest);
         }),
         await attempt('web page', () => {
           const page = new URL('../web/index.html', import.meta.url);
@@ -62,6 +73,11 @@ export function doctor(program: Command): void {
           );
         }
         checks.push(
+          await attempt('detector in use', () => {
+            const { detector } = config.redaction;
+            const why = detector === inUse ? '' : ' (redaction.detector of the configuration)';
+            return `${named(manifestOf(detector, config.data))}${why}`;
+          }),
           await attempt('data folder', async () => {
             const { data } = config;
             if (!existsSync(data)) return `${data} will be made`;

@@ -5,18 +5,27 @@ import { basename, dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Command } from 'commander';
 import { loadConfig } from '../config.js';
-import { openGateway } from '../app.js';
+import { openGateway, redactionOf } from '../app.js';
 import { maskEveryone } from '../domain/redaction-plan.js';
+import { parseInstant } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
 import { sha256File, writeDurably } from '../platform/durable-file.js';
+import { decisionsForm, zonesForm } from '../redaction/forms.js';
+import type { CopyLabel } from '../redaction/label.js';
 import { defaultRedaction, redactFile, reportOf } from '../redaction/redact.js';
 import { define, progressBar, type CommonOptions } from './command.js';
-import { decisionsForm, readJson } from './request.js';
+import { overlapText, readJson } from './request.js';
 
 interface RedactOptions extends CommonOptions {
   readonly style: 'solid' | 'pixelate';
   readonly report?: string;
   readonly keep?: string;
+  readonly vehicles?: true;
+  readonly zones?: string;
+  readonly label?: true;
+  readonly case?: string;
+  readonly camera?: string;
+  readonly start?: string;
   readonly force?: true;
 }
 
@@ -31,7 +40,19 @@ export function redact(program: Command): void {
       .option('--report <file>', 'JSON: size, fps, tracks with a box for each frame')
       .option(
         '--keep <file>',
-        'JSON: { "keepVisible": [{ "trackId": 3 }], "drawn": [] }; track numbers are those of --report',
+        'JSON: { "mode": "people-and-motion", "keepVisible": [{ "trackId": 3 }], "drawn": [] }; track numbers are those of --report',
+      )
+      .option(
+        '--zones <file>',
+        'JSON: [{ "name": "window", "x": 0, "y": 0, "w": 0.2, "h": 0.3 }]; always masked, in shares of the picture',
+      )
+      .option('--vehicles', 'mask vehicles too (number plates)')
+      .option('--label', 'burn in "REDACTED COPY" and the time since the first frame along the upper edge')
+      .option('--case <number>', 'burnt in too; implies --label')
+      .option('--camera <name>', 'burnt in too; implies --label')
+      .option(
+        '--start <instant>',
+        'when the first frame was made, with its zone: burnt in as local time; implies --label',
       )
       .option('--force', 'replace <out> if it is there'),
     async ({ args: [input = '', output = ''], options, signal }) => {
@@ -54,14 +75,23 @@ export function redact(program: Command): void {
       }
       const decisions =
         options.keep === undefined ? maskEveryone : readJson(options.keep, decisionsForm, 'the decisions');
+      const zones = options.zones === undefined ? [] : readJson(options.zones, zonesForm, 'the zones');
       const site = siteOf(options);
+      const settings = site === null ? defaultRedaction : redactionOf(site);
+      const label = labelFrom(options, site?.site.timezone ?? 'Europe/Copenhagen');
       const bar = progressBar(basename(from));
       try {
         const done = await redactFile({
           input: from,
           output: to,
           decisions,
-          settings: { ...(site?.redaction ?? defaultRedaction), style: options.style },
+          zones,
+          label,
+          settings: {
+            ...settings,
+            style: options.style,
+            vehicles: options.vehicles ?? settings.vehicles,
+          },
           run: {
             signal,
             onProgress: ({ framesDone, framesTotal }) => {
@@ -80,7 +110,7 @@ export function redact(program: Command): void {
             throw error;
           }
         }
-        const { frames, seconds, analysis } = done;
+        const { frames, seconds, analysis, overlaps } = done;
         const json = {
           frames,
           seconds,
@@ -90,17 +120,30 @@ export function redact(program: Command): void {
           uncertain: analysis.tracks.reduce((sum, track) => sum + track.uncertain.length, 0),
           damaged: analysis.damaged,
           notes: analysis.notes,
+          overlaps,
           sha256: await sha256File(to),
         };
         return {
           json,
-          text: `${to}: ${frames} frames, ${analysis.tracks.length} tracks, in ${seconds.toFixed(1)} s${analysis.notes.map((line) => `\n  note: ${line}`).join('')}`,
+          text: [
+            `${to}: ${frames} frames, ${analysis.tracks.length} tracks, in ${seconds.toFixed(1)} s`,
+            ...[...analysis.notes, ...overlaps.map(overlapText)].map((line) => `  note: ${line}`),
+          ].join('\n'),
         };
       } finally {
         bar.stop();
       }
     },
   );
+}
+
+/** None unless one is asked for: nothing of the picture is written over unasked. */
+function labelFrom(options: RedactOptions, timeZone: string): CopyLabel | undefined {
+  const { case: caseNumber, camera, start } = options;
+  if (options.label === undefined && caseNumber === undefined && camera === undefined && start === undefined)
+    return undefined;
+  const startUs = start === undefined ? undefined : parseInstant(start);
+  return { case: caseNumber, camera, startUs, timeZone };
 }
 
 /** A masked copy is logged in the site that was named with --config; without one this is a tool for any file, and says so. */

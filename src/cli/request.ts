@@ -11,9 +11,12 @@ import { createRequest } from '../disclosure/request.js';
 import { reviewRequest } from '../disclosure/review.js';
 import type { RecipientKind } from '../domain/camera.js';
 import type { DisclosureGround } from '../domain/disclosure.js';
+import { modeOf } from '../domain/mask-decisions.js';
+import type { Overlap } from '../domain/mask-frames.js';
 import { formatLocal, parseLocalOrInstant } from '../domain/time.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { eventsOf } from '../store/audit-log.js';
+import { decisionsForm } from '../redaction/forms.js';
 import { getRequest, itemsOf, listRequests, type RequestRow } from '../store/requests.js';
 import { define, progressBar, table, withGateway, type CommonOptions } from './command.js';
 import { identify, withIdentity, type IdentityOptions } from './identity.js';
@@ -129,7 +132,7 @@ function show(group: Command): void {
           `${found.ground}, ${found.recipient.name}, journal ${found.journalNumber}`,
           `${found.cameraIds.join(', ')} from ${local(found.startUs)} to ${local(found.endUs)}`,
           table(
-            ['#', 'camera', 'from', 'to', 'tracks', 'uncertain', 'sound', 'sha256'],
+            ['#', 'camera', 'from', 'to', 'tracks', 'uncertain', 'mask', 'kept', 'sound', 'sha256'],
             items.map((item) => [
               String(item.position),
               item.cameraId,
@@ -137,9 +140,14 @@ function show(group: Command): void {
               local(item.endUs),
               String(item.summary.tracks),
               String(item.summary.uncertainSpans),
+              modeOf(item.decisions),
+              String(item.decisions.keepVisible.length),
               item.hasAudio ? 'yes' : 'no',
               item.sha256.slice(0, 16),
             ]),
+          ),
+          ...items.flatMap(({ position, summary }) =>
+            (summary.overlaps ?? []).map((overlap) => `  item ${position}: ${overlapText(overlap)}`),
           ),
           ...events.map((event) => `  ${local(event.atUs)}  ${event.type}  ${event.actor}`),
         ].join('\n');
@@ -181,17 +189,6 @@ function prepare(group: Command): void {
   );
 }
 
-const box = z.strictObject({ x: z.number(), y: z.number(), w: z.number().positive(), h: z.number().positive() });
-const frame = z.number().int().min(0);
-
-/** What a reviewer decided, as a file or a request body. */
-export const decisionsForm = z.strictObject({
-  keepVisible: z
-    .array(z.strictObject({ trackId: z.number().int(), fromFrame: frame.optional(), toFrame: frame.optional() }))
-    .default([]),
-  drawn: z.array(z.strictObject({ fromFrame: frame, toFrame: frame, box })).default([]),
-});
-
 const masksForm = z.array(z.strictObject({ position: z.number().int().min(0), decisions: decisionsForm }));
 
 /** JSON of the given form from a file, or `input-invalid` that says where it is wrong. */
@@ -212,6 +209,10 @@ export function readJson<T extends z.ZodType>(path: string, form: T, what: strin
   });
 }
 
+/** Nobody should look for a person whom somebody else's mask covers, and think that a slip. */
+export const overlapText = ({ keptId, otherId, fromFrame, toFrame, share }: Overlap): string =>
+  `frames ${fromFrame} to ${toFrame - 1}: the mask of track ${otherId} covers up to ${Math.ceil(share * 100)} % of track ${keptId}, which is kept visible`;
+
 function masks(group: Command): void {
   define<IdentityOptions & { decisions: string }>(
     withIdentity(
@@ -221,13 +222,17 @@ function masks(group: Command): void {
         .argument('<id>')
         .requiredOption(
           '--decisions <file>',
-          'JSON: [{ "position": 0, "decisions": { "keepVisible": [{ "trackId": 3 }], "drawn": [] } }]',
+          'JSON: [{ "position": 0, "decisions": { "keepVisible": [{ "trackId": 3 }], "drawn": [] } }]; the README shows the form',
         ),
     ),
     ({ args: [id = ''], options, signal }) =>
       withGateway(options, signal, async (gateway) => {
         const changes = readJson(options.decisions, masksForm, 'the decisions');
-        return stateOf(await setMasks(gateway.disclosure, await identify(gateway, options), id, changes, { signal }));
+        const who = await identify(gateway, options);
+        const { request: changed, overlaps } = await setMasks(gateway.disclosure, who, id, changes, { signal });
+        const { json, text } = stateOf(changed);
+        const lines = overlaps.map((overlap) => `\n  item ${overlap.position}: ${overlapText(overlap)}`);
+        return { json: { ...json, overlaps }, text: text + lines.join('') };
       }),
   );
 }

@@ -1,18 +1,18 @@
 /** What the acts of a disclosure need, and the few rules that they share. */
 import type { KeyObject } from 'node:crypto';
 import type { Actor } from '../domain/audit-event.js';
+import type { Zone } from '../domain/redaction-plan.js';
 import { assertRight, type Right, type User } from '../domain/user.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import type { Log } from '../platform/log.js';
-import type { analyseFile, framesIn, RedactionSettings, renderCopy } from '../redaction/redact.js';
+import type { RedactionSettings, redactPart, renderCopy } from '../redaction/redact.js';
 import type { Store } from '../store/audit-log.js';
 import { claimLease, renewLease, type RequestChange, type RequestRow } from '../store/requests.js';
 
 /** The part of redaction/redact.ts that is used here; a test gives one that fails. */
 export interface Redactor {
-  readonly analyseFile: typeof analyseFile;
+  readonly redactPart: typeof redactPart;
   readonly renderCopy: typeof renderCopy;
-  readonly framesIn: typeof framesIn;
 }
 
 export interface DisclosureContext {
@@ -23,6 +23,8 @@ export interface DisclosureContext {
   readonly site: { readonly name: string; readonly timezone: string };
   /** Absolute path of a root; throws `root-untrusted` for one that is not configured. */
   rootPath(rootId: string): string;
+  /** What a camera never shows, whatever is decided. */
+  zonesOf(cameraId: string): readonly Zone[];
   readonly redaction: RedactionSettings;
   /** Days that the gateway keeps its copy of a package. */
   readonly packageDays: number;

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import type { Segment } from '../domain/segment.js';
 import { usToLocal, formatOffset } from '../domain/time.js';
 import { toGatewayError } from '../errors.js';
-import { joinBeneath, partialSuffix } from '../platform/durable-file.js';
+import { growingSuffix, joinBeneath, partialSuffix } from '../platform/durable-file.js';
 import { derivedOfRequest, forgetDerived } from '../store/derived-files.js';
 import type { DisclosureContext } from './context.js';
 
@@ -70,6 +70,7 @@ export function removeFiles(dataDir: string, paths: Iterable<string>): void {
     try {
       rmSync(full, { recursive: true, force: true });
       rmSync(full + partialSuffix, { recursive: true, force: true });
+      rmSync(full + growingSuffix, { force: true });
     } catch (error) {
       throw toGatewayError(error, `removing ${path}`);
     }

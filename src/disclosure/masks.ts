@@ -6,11 +6,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Actor } from '../domain/audit-event.js';
 import { assertTransition } from '../domain/disclosure.js';
+import { assertDecisions, plainDecisions } from '../domain/mask-decisions.js';
+import type { Overlap } from '../domain/mask-frames.js';
 import type { MaskDecisions } from '../domain/redaction-plan.js';
 import { assertRight, type User } from '../domain/user.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { sha256File } from '../platform/durable-file.js';
-import type { Analysis } from '../redaction/redact.js';
+import { parseAnalysis, planOf, type Analysis } from '../redaction/analysis.js';
 import type { Database } from '../store/database.js';
 import { derivedOfRequest, forgetDerived, registerDerived, type DerivedFile } from '../store/derived-files.js';
 import {
@@ -31,6 +33,12 @@ export interface MaskChange {
   readonly decisions: MaskDecisions;
 }
 
+export interface MasksSet {
+  readonly request: RequestRow;
+  /** Where the mask of somebody else lies over somebody who is kept visible, in the items that were changed. */
+  readonly overlaps: readonly (Overlap & { readonly position: number })[];
+}
+
 interface Change extends MaskChange {
   readonly item: RequestItem;
   readonly output: string;
@@ -38,8 +46,8 @@ interface Change extends MaskChange {
 
 /**
  * Renders the named items anew with these decisions. Voids review and approval from its first moment, whatever comes of it.
- * Throws `input-invalid` for positions, tracks, frames or boxes that there are not, `conflict` in the wrong state, and what
- * rendering throws.
+ * Throws `input-invalid` for positions, modes, tracks, frames or boxes that there are not, `conflict` in the wrong state or
+ * for what another release prepared, and what rendering throws.
  */
 export async function setMasks(
   ctx: DisclosureContext,
@@ -47,22 +55,24 @@ export async function setMasks(
   id: string,
   masks: readonly MaskChange[],
   run: Run = {},
-): Promise<RequestRow> {
+): Promise<MasksSet> {
   assertRight(user, 'request.review');
   const actor: Actor = `user:${user.id}`;
   let changes: readonly Change[] = [];
+  const rendered = new Map<number, RequestItem>();
   await underLease(ctx, id, run, {
     begin: (untilUs) => {
       changes = begin(ctx, actor, id, masks, untilUs);
     },
     work: async (signal, assertMine) => {
       const request = getRequest(ctx.store.db, id);
-      const rendered = new Map<number, RequestItem>();
       // All of them are judged before the first is rendered: wrong input should not cost an hour.
       const analyses = new Map<number, Analysis>();
       for (const { item, decisions } of changes) {
         const analysis = await readPlan(ctx, item, signal);
-        assertDecisions(item, analysis, decisions);
+        atItem(item.position, () => {
+          assertDecisions(decisions, planOf(analysis, decisions));
+        });
         if (changes.length === 1) analyses.set(item.position, analysis);
       }
       for (const { item, decisions, output } of changes) {
@@ -84,7 +94,12 @@ export async function setMasks(
           decisions,
           redactedPath: output,
           redactedSha256: done.sha256,
-          summary: { ...item.summary, redactedSizeBytes: done.sizeBytes, operations: done.operations },
+          summary: {
+            ...item.summary,
+            redactedSizeBytes: done.sizeBytes,
+            operations: done.operations,
+            overlaps: done.overlaps,
+          },
         });
       }
       signal.throwIfAborted();
@@ -95,7 +110,25 @@ export async function setMasks(
       keepOldMasks(ctx, actor, id, error);
     },
   });
-  return getRequest(ctx.store.db, id);
+  return {
+    request: getRequest(ctx.store.db, id),
+    overlaps: [...rendered.values()].flatMap(({ position, summary }) =>
+      (summary.overlaps ?? []).map((overlap) => ({ position, ...overlap })),
+    ),
+  };
+}
+
+/** Says of what is wrong in which item it is. */
+function atItem<T>(position: number, act: () => T): T {
+  try {
+    return act();
+  } catch (thrown) {
+    const { code, message, remedy } = toGatewayError(thrown);
+    throw new GatewayError(code, `Item ${position}: ${message}`, {
+      ...(remedy !== undefined && { remedy }),
+      cause: thrown,
+    });
+  }
 }
 
 function begin(
@@ -135,7 +168,7 @@ function begin(
         segmentIds: [item.segmentId],
         createdUs: clock.nowUs(),
       });
-      return { item, position, decisions: plain(decisions), output };
+      return { item, position, decisions: atItem(position, () => plainDecisions(decisions)), output };
     });
     if (changes.length === 0) {
       throw new GatewayError('input-invalid', 'No item is named.', { remedy: 'Name the items to mask anew.' });
@@ -147,16 +180,6 @@ function begin(
   });
 }
 
-/** Only what the approval is bound to: a further key would be rendered or not, but never hashed. */
-const plain = ({ keepVisible, drawn }: MaskDecisions): MaskDecisions => ({
-  keepVisible: keepVisible.map(({ trackId, fromFrame, toFrame }) => ({
-    trackId,
-    ...(fromFrame === undefined ? {} : { fromFrame }),
-    ...(toFrame === undefined ? {} : { toFrame }),
-  })),
-  drawn: drawn.map(({ fromFrame, toFrame, box: { x, y, w, h } }) => ({ fromFrame, toFrame, box: { x, y, w, h } })),
-});
-
 async function readPlan(ctx: DisclosureContext, item: RequestItem, signal: AbortSignal): Promise<Analysis> {
   const path = join(ctx.dataDir, item.planPath);
   const changed = (cause?: unknown): GatewayError =>
@@ -165,42 +188,12 @@ async function readPlan(ctx: DisclosureContext, item: RequestItem, signal: Abort
       cause,
     });
   try {
-    if ((await sha256File(path, signal)) === item.planSha256)
-      return JSON.parse(await readFile(path, 'utf8')) as Analysis;
+    if ((await sha256File(path, signal)) === item.planSha256) return parseAnalysis(await readFile(path, 'utf8'));
   } catch (error) {
+    if (error instanceof GatewayError && error.code === 'conflict') throw error;
     throw changed(error);
   }
   throw changed();
-}
-
-function assertDecisions(item: RequestItem, analysis: Analysis, { keepVisible, drawn }: MaskDecisions): void {
-  const wrong = (message: string, remedy: string): GatewayError =>
-    new GatewayError('input-invalid', `Item ${item.position}: ${message}`, { remedy });
-  const frames = analysis.pts.length;
-  const isFrame = (frame: number): boolean => Number.isInteger(frame) && frame >= 0 && frame <= frames;
-  const known = new Set(analysis.tracks.map((track) => track.id));
-  for (const { trackId, fromFrame = 0, toFrame = frames } of keepVisible) {
-    if (!known.has(trackId))
-      throw wrong(`there is no track ${trackId}.`, `Tracks: ${[...known].join(', ') || 'none'}.`);
-    if (!isFrame(fromFrame) || !isFrame(toFrame) || fromFrame >= toFrame) {
-      throw wrong(`frames ${fromFrame} to ${toFrame} are no stretch of it.`, `It has ${frames} frames, from 0.`);
-    }
-  }
-  for (const { fromFrame, toFrame, box } of drawn) {
-    if (!isFrame(fromFrame) || !isFrame(toFrame) || fromFrame >= toFrame) {
-      throw wrong(`frames ${fromFrame} to ${toFrame} are no stretch of it.`, `It has ${frames} frames, from 0.`);
-    }
-    const inside =
-      [box.x, box.y, box.w, box.h].every(Number.isFinite) &&
-      box.w > 0 &&
-      box.h > 0 &&
-      box.x < analysis.width &&
-      box.y < analysis.height &&
-      box.x + box.w > 0 &&
-      box.y + box.h > 0;
-    if (!inside)
-      throw wrong('a box lies outside the picture.', `It is ${analysis.width} by ${analysis.height} pixels.`);
-  }
 }
 
 function finish(ctx: DisclosureContext, actor: Actor, id: string, rendered: ReadonlyMap<number, RequestItem>): void {

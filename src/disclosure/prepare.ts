@@ -10,13 +10,13 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Actor } from '../domain/audit-event.js';
 import { assertTransition, contentHash } from '../domain/disclosure.js';
+import { modeOf } from '../domain/mask-decisions.js';
 import { maskEveryone } from '../domain/redaction-plan.js';
 import type { Segment, TimeRange } from '../domain/segment.js';
 import type { User } from '../domain/user.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { scopeItemOf } from '../evidence/manifest.js';
 import { copyVerified, joinBeneath, sha256File, writeDurably } from '../platform/durable-file.js';
-import { analysisOf, windowOf } from '../redaction/range.js';
 import type { Analysis } from '../redaction/redact.js';
 import { derivedOfRequest, forgetDerived, registerDerived } from '../store/derived-files.js';
 import {
@@ -47,7 +47,7 @@ import {
   requestFolder,
   type ItemPaths,
 } from './files.js';
-import { renderItem } from './render-item.js';
+import { describeItem, folderFor, labelOf } from './render-item.js';
 
 interface Work {
   readonly segment: Segment;
@@ -138,20 +138,26 @@ async function prepareItem(
   const redactor = await redactorOf(ctx);
   const original = join(ctx.dataDir, paths.original);
   const { sha256, sizeBytes } = await copyOut(ctx, segment, original, run.signal);
-  const window = windowOf(segment.startUs, request);
-  const found = await redactor.analyseFile(original, ctx.redaction, { ...run, window });
-  const frames = redactor.framesIn(found, segment.startUs, request);
-  if (frames.endFrame <= frames.firstFrame) {
+  const found = await redactor.redactPart(
+    {
+      input: original,
+      output: await folderFor(ctx, paths.redacted),
+      decisions: maskEveryone,
+      settings: ctx.redaction,
+      zones: ctx.zonesOf(segment.cameraId),
+      label: labelOf(ctx, { request, segment }),
+      run,
+    },
+    { startUs: segment.startUs, range: request },
+  );
+  if (found === null) {
     removeFiles(ctx.dataDir, [paths.original]);
     return null;
   }
-  const analysis = analysisOf(found, frames);
+  const { analysis, range: frames } = found;
   await writeDurably(join(ctx.dataDir, paths.plan), JSON.stringify(analysis));
-  const rendered = await renderItem(
-    ctx,
-    { original, output: paths.redacted, analysis, decisions: maskEveryone, frames, request, segment },
-    run,
-  );
+  const copy = { output: paths.redacted, analysis, decisions: maskEveryone, frames };
+  const rendered = await describeItem(ctx, copy, run.signal);
   return {
     requestId: request.id,
     position,
@@ -177,6 +183,7 @@ async function prepareItem(
       width: analysis.width,
       height: analysis.height,
       tracks: analysis.tracks.length,
+      tracksByKind: countByKind(analysis.tracks),
       uncertainSpans: analysis.tracks.reduce((sum, track) => sum + track.uncertain.length, 0),
       detector: analysis.detector.name,
       damaged: analysis.damaged,
@@ -185,6 +192,7 @@ async function prepareItem(
       ...frames,
       redactedSizeBytes: rendered.sizeBytes,
       operations: rendered.operations,
+      overlaps: rendered.overlaps,
       breaks: breaksIn(analysis, segment.startUs),
       timeSource: segment.timeSource,
       timeQuality: segment.timeQuality,
@@ -192,6 +200,12 @@ async function prepareItem(
       truncated: segment.truncated,
     },
   };
+}
+
+function countByKind(tracks: Analysis['tracks']): NonNullable<RequestItem['summary']['tracksByKind']> {
+  const counts = { person: 0, vehicle: 0, motion: 0 };
+  for (const { kind } of tracks) counts[kind] += 1;
+  return counts;
 }
 
 /** Copies a segment out of its root, and makes sure before and after that it is the file that was indexed. */
@@ -267,8 +281,10 @@ export function noteRendered(note: Note, item: RequestItem): void {
     planSha256: item.planSha256,
     redactedSha256: item.redactedSha256,
     tracks: item.summary.tracks,
+    mode: modeOf(item.decisions),
     keptVisible: item.decisions.keepVisible.length,
     drawn: item.decisions.drawn.length,
+    overlaps: item.summary.overlaps?.length ?? 0,
   });
 }
 

@@ -1,9 +1,12 @@
 /** Renders the masked copy of one original, and says what was done to it. */
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { MaskDecisions } from '../domain/redaction-plan.js';
+import { modeOf } from '../domain/mask-decisions.js';
+import { overlapsIn, type Overlap } from '../domain/mask-frames.js';
+import type { MaskDecisions, MaskMode } from '../domain/redaction-plan.js';
 import { sha256File, syncDirectory, syncFile } from '../platform/durable-file.js';
-import type { Analysis } from '../redaction/redact.js';
+import { planOf, type Analysis } from '../redaction/analysis.js';
+import type { CopyLabel } from '../redaction/label.js';
 import type { RequestRow } from '../store/requests.js';
 import { redactorOf, type DisclosureContext, type Run } from './context.js';
 
@@ -25,18 +28,36 @@ export interface RenderedItem {
   /** Seconds that the copy plays. */
   readonly seconds: number;
   readonly operations: readonly string[];
+  /** Where somebody's mask lies over somebody who is kept visible. */
+  readonly overlaps: readonly Overlap[];
 }
 
-/** A failed render leaves no file. */
+const covered: Readonly<Record<MaskMode, string>> = {
+  'people-and-motion': 'people and what else moved',
+  people: 'people',
+  'whole-frame': 'the whole picture but those kept visible',
+};
+
+/** What is burnt in along the edge of a copy. */
+export const labelOf = (
+  ctx: DisclosureContext,
+  { request, segment }: Pick<RenderItem, 'request' | 'segment'>,
+): CopyLabel => ({
+  case: request.journalNumber,
+  camera: segment.cameraId,
+  startUs: segment.startUs,
+  timeZone: ctx.site.timezone,
+});
+
+/** Renders what was analysed before, with these decisions. A failed render leaves no file. */
 export async function renderItem(
   ctx: DisclosureContext,
   item: RenderItem,
   run: Run & { readonly signal: AbortSignal },
 ): Promise<RenderedItem> {
-  const { analysis, decisions, frames, request, segment } = item;
+  const { analysis, decisions, frames } = item;
   const redactor = await redactorOf(ctx);
-  const output = join(ctx.dataDir, item.output);
-  await mkdir(dirname(output), { recursive: true });
+  const output = await folderFor(ctx, item.output);
   await redactor.renderCopy(
     {
       input: item.original,
@@ -45,27 +66,40 @@ export async function renderItem(
       decisions,
       range: frames,
       settings: ctx.redaction,
-      label: {
-        case: request.journalNumber,
-        camera: segment.cameraId,
-        startUs: segment.startUs,
-        timeZone: ctx.site.timezone,
-      },
+      label: labelOf(ctx, item),
     },
     run,
   );
+  return describeItem(ctx, item, run.signal);
+}
+
+/** Makes the folder of a derived file; returns its absolute path. */
+export async function folderFor(ctx: DisclosureContext, path: string): Promise<string> {
+  const full = join(ctx.dataDir, path);
+  await mkdir(dirname(full), { recursive: true });
+  return full;
+}
+
+/** Makes a finished copy durable, and says what it is. */
+export async function describeItem(
+  ctx: DisclosureContext,
+  { output: path, analysis, decisions, frames }: Pick<RenderItem, 'output' | 'analysis' | 'decisions' | 'frames'>,
+  signal: AbortSignal,
+): Promise<RenderedItem> {
+  const output = join(ctx.dataDir, path);
   await syncFile(output);
   await syncDirectory(dirname(output));
   const { padding, detectionsPerSecond, style } = ctx.redaction;
   const shown = frames.endFrame - frames.firstFrame;
   return {
-    sha256: await sha256File(output, run.signal),
+    sha256: await sha256File(output, signal),
     sizeBytes: (await stat(output)).size,
     seconds: secondsOf(analysis, frames),
+    overlaps: overlapsIn(planOf(analysis, decisions), frames),
     operations: [
-      `trim: frames ${frames.firstFrame} to ${frames.endFrame} of ${analysis.pts.length} (${shown} shown)`,
-      `detect: ${analysis.detector.name} at ${analysis.detector.width}x${analysis.detector.height}, score from ${analysis.detector.minScore}, ${detectionsPerSecond} times a second, tracked in between`,
-      `mask: ${style}, boxes padded by ${padding} of their size; ${decisions.keepVisible.length} stretches kept visible, ${decisions.drawn.length} boxes drawn`,
+      `trim: frames ${frames.firstFrame} to ${frames.endFrame} (${shown} shown)`,
+      `detect: ${analysis.detector.name} at ${analysis.detector.width}x${analysis.detector.height}, score from ${analysis.detector.minScore}, in ${analysis.detector.framesLookedAt} frames, at most ${detectionsPerSecond} times a second; motion against the empty scene; tracked in between`,
+      `mask: ${style}, ${covered[modeOf(decisions)]}, boxes padded by ${padding} of their size; ${decisions.keepVisible.length} stretches kept visible, ${decisions.drawn.length} boxes drawn, ${analysis.zones.length} fixed zones of the camera`,
       'label: "REDACTED COPY", journal number, camera and local time burnt in',
       'encode: every picture decoded and encoded anew; nothing of the source bitstream is kept',
       'remove: sound, subtitles, data tracks, metadata',

@@ -41,6 +41,8 @@ export const auditEventTypes = [
   'task.closed',
   'footage.viewed',
   'redaction.rendered',
+  'model.added',
+  'model.used',
   'user.added',
   'user.changed',
   'session.opened',

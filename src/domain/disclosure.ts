@@ -2,6 +2,7 @@
 import { GatewayError } from '../errors.js';
 import { classRules, type CameraPolicy, type RecipientKind } from './camera.js';
 import { canonicalHash, type Json } from './canonical-json.js';
+import { recordedDecisions } from './mask-decisions.js';
 import type { MaskDecisions } from './redaction-plan.js';
 import type { TimeRange } from './segment.js';
 
@@ -185,14 +186,7 @@ const itemJson = (item: ScopeItem): Json => ({
   sha256: item.sha256,
   planSha256: item.planSha256,
   redactedSha256: item.redactedSha256,
-  decisions: {
-    keepVisible: item.decisions.keepVisible.map((keep) => ({
-      trackId: keep.trackId,
-      fromFrame: keep.fromFrame ?? null,
-      toFrame: keep.toFrame ?? null,
-    })),
-    drawn: item.decisions.drawn.map((drawn) => ({ ...drawn, box: { ...drawn.box } })),
-  },
+  decisions: recordedDecisions(item.decisions),
 });
 
 /** Two people: whoever asked may neither review the masks alone nor decide. */

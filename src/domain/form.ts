@@ -67,20 +67,30 @@ export const listOf =
     return value.map((entry, index) => form(entry, `${at}[${index}]`));
   };
 
+type Shape = Readonly<Record<string, Form<unknown>>>;
+type Shaped<S extends Shape> = { [K in keyof S]: Formed<S[K]> };
+
 /** Exactly these keys: an unknown one could say something that nobody checks. */
-export const record =
-  <S extends Readonly<Record<string, Form<unknown>>>>(shape: S): Form<{ [K in keyof S]: Formed<S[K]> }> =>
+export const record = <S extends Shape>(shape: S): Form<Shaped<S>> => keyed(shape, {}) as Form<Shaped<S>>;
+
+/** As `record`; the keys of `more` may be left out. */
+export const recordWith = <S extends Shape, O extends Shape>(shape: S, more: O): Form<Shaped<S> & Partial<Shaped<O>>> =>
+  keyed(shape, more) as Form<Shaped<S> & Partial<Shaped<O>>>;
+
+const keyed =
+  (shape: Shape, more: Shape): Form<Record<string, unknown>> =>
   (value, at) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw misformed(at, 'an object');
     const given = value as Record<string, unknown>;
-    const extra = Object.keys(given).find((key) => !Object.hasOwn(shape, key));
+    const all = { ...shape, ...more };
+    const extra = Object.keys(given).find((key) => !Object.hasOwn(all, key));
     if (extra !== undefined) throw misformed(at, `without the key ${JSON.stringify(extra.slice(0, 80))}`);
     const result: Record<string, unknown> = {};
-    for (const [key, form] of Object.entries(shape)) {
-      if (!Object.hasOwn(given, key)) throw misformed(`${at}.${key}`, 'there');
-      result[key] = form(given[key], `${at}.${key}`);
+    for (const [key, form] of Object.entries(all)) {
+      if (Object.hasOwn(given, key)) result[key] = form(given[key], `${at}.${key}`);
+      else if (Object.hasOwn(shape, key)) throw misformed(`${at}.${key}`, 'there');
     }
-    return result as { [K in keyof S]: Formed<S[K]> };
+    return result;
   };
 
 /** Text as JSON of a form. Broken JSON, or nesting deeper than the stack, ends in `verification-failed` too. */

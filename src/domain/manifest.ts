@@ -23,11 +23,13 @@ import {
   oneOf,
   readForm,
   record,
+  recordWith,
   text,
   whole,
   yesNo,
   type Formed,
 } from './form.js';
+import { maxDecisions } from './mask-decisions.js';
 import { gapsIn, type TimeRange } from './segment.js';
 import { assertTimeZone, formatLocal, formatUtc } from './time.js';
 
@@ -49,13 +51,15 @@ const packagePath = (folder: string) =>
   matching(new RegExp(`^${folder}/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$`), `a plain file name in ${folder}/`);
 
 const frame = whole(0, 1_000_000_000);
-const decisions = record({
-  keepVisible: listOf(record({ trackId: whole(), fromFrame: nullOr(frame), toFrame: nullOr(frame) }), maxItems),
-  drawn: listOf(
-    record({ fromFrame: frame, toFrame: frame, box: record({ x: decimal, y: decimal, w: decimal, h: decimal }) }),
-    maxItems,
-  ),
-});
+const box = record({ x: decimal, y: decimal, w: decimal, h: decimal });
+const decisions = recordWith(
+  {
+    keepVisible: listOf(record({ trackId: whole(), fromFrame: nullOr(frame), toFrame: nullOr(frame) }), maxDecisions),
+    drawn: listOf(recordWith({ fromFrame: frame, toFrame: frame, box }, { toBox: box }), maxDecisions),
+  },
+  // The default is never written: packages of before there were modes say the same.
+  { mode: oneOf('people', 'whole-frame') },
+);
 
 const original = record({
   /** Null where the terms keep the originals back; the hash stands all the same. */
@@ -199,12 +203,12 @@ export function scopeOf(manifest: Manifest): { scope: RequestScope; items: Scope
       planSha256: item.redacted.planSha256,
       redactedSha256: item.redacted.sha256,
       decisions: {
+        ...item.redacted.decisions,
         keepVisible: item.redacted.decisions.keepVisible.map(({ trackId, fromFrame, toFrame }) => ({
           trackId,
           ...(fromFrame === null ? {} : { fromFrame }),
           ...(toFrame === null ? {} : { toFrame }),
         })),
-        drawn: item.redacted.decisions.drawn,
       },
     })),
   };

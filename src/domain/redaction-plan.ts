@@ -125,81 +125,61 @@ export function clipPath(track: Pick<Track, 'path'>, firstFrame: number, endFram
   return pathOf(last === from ? [begin] : [begin, ...inside, end]);
 }
 
-/** A track that a reviewer lets be seen, in `[fromFrame, toFrame)`; whole track where the limits are left out. */
+/**
+ * What is covered besides what a reviewer draws and the fixed zones. `people-and-motion`: every track. `people`: every track
+ * but those of unexplained motion. `whole-frame`: the whole picture, but the boxes of the kept tracks.
+ */
+export const maskModes = ['people-and-motion', 'people', 'whole-frame'] as const;
+export type MaskMode = (typeof maskModes)[number];
+
+/**
+ * A track, of any kind, that a reviewer lets be seen, in `[fromFrame, toFrame)`; the whole track where the limits are left
+ * out. Of one of unexplained motion: it was looked at and hides nobody.
+ */
 export interface KeepVisible {
   readonly trackId: number;
   readonly fromFrame?: number | undefined;
   readonly toFrame?: number | undefined;
 }
 
-/** A box drawn by a reviewer, in `[fromFrame, toFrame)`. */
+/** A box drawn by a reviewer, in `[fromFrame, toFrame)`. A longer way is several of them, one after another. */
 export interface DrawnMask {
   readonly fromFrame: number;
   readonly toFrame: number;
   readonly box: Box;
+  /** Where it is in its last frame: it moves there on a straight line. It stands still where left out. */
+  readonly toBox?: Box | undefined;
 }
 
 /** What a reviewer decided. Default is nobody visible and nothing drawn. */
 export interface MaskDecisions {
+  /** `people-and-motion` where left out, as in decisions of before there was a choice. */
+  readonly mode?: MaskMode | undefined;
   readonly keepVisible: readonly KeepVisible[];
   readonly drawn: readonly DrawnMask[];
 }
 
 export const maskEveryone: MaskDecisions = { keepVisible: [], drawn: [] };
 
-export interface RedactionPlan {
-  readonly version: 1;
-  readonly width: number;
-  readonly height: number;
-  readonly frameCount: number;
-  readonly tracks: readonly Track[];
-  readonly decisions: MaskDecisions;
-}
-
-/** An integer pixel rectangle, clipped to the picture, even-aligned so that 4:2:0 chroma is covered whole. */
-export interface MaskRect {
+/**
+ * A part of what a camera sees that never shows, such as a neighbour's window. In shares of the upright picture, from 0 to
+ * 1, so that it stays where it is when the camera changes its resolution.
+ */
+export interface Zone {
+  readonly name: string;
+  readonly kind: 'always-mask';
   readonly x: number;
   readonly y: number;
   readonly w: number;
   readonly h: number;
 }
 
-const isKept = (decisions: MaskDecisions, trackId: number, frame: number): boolean =>
-  decisions.keepVisible.some(
-    (keep) =>
-      keep.trackId === trackId && frame >= (keep.fromFrame ?? 0) && frame < (keep.toFrame ?? Number.POSITIVE_INFINITY),
-  );
-
-/**
- * A box as the rectangle that is filled: outwards to even pixels and clipped; null where nothing of it is in the picture.
- * Outwards, because a rim of one chroma sample is enough to show hair or skin colour.
- */
-export function toMaskRect(box: Box, width: number, height: number): MaskRect | null {
-  const left = Math.max(0, Math.floor(box.x / 2) * 2);
-  const top = Math.max(0, Math.floor(box.y / 2) * 2);
-  const right = Math.min(width, Math.ceil((box.x + box.w) / 2) * 2);
-  const bottom = Math.min(height, Math.ceil((box.y + box.h) / 2) * 2);
-  return right > left && bottom > top ? { x: left, y: top, w: right - left, h: bottom - top } : null;
-}
-
-/**
- * The filled rectangles of every frame: `result[frame]`. A kept track is simply not filled; where another track's box
- * overlaps it, that box is filled all the same, so keeping one person visible never uncovers another.
- */
-export function masksByFrame(plan: RedactionPlan): MaskRect[][] {
-  const masks: MaskRect[][] = Array.from({ length: plan.frameCount }, () => []);
-  const add = (frame: number, box: Box): void => {
-    const rect = toMaskRect(box, plan.width, plan.height);
-    if (rect !== null) masks[frame]?.push(rect);
-  };
-  for (const track of plan.tracks) {
-    for (const point of pointsOf(track, 0, plan.frameCount)) {
-      if (!isKept(plan.decisions, track.id, point.frame)) add(point.frame, point.box);
-    }
-  }
-  for (const drawn of plan.decisions.drawn) {
-    const to = Math.min(drawn.toFrame, plan.frameCount);
-    for (let frame = Math.max(0, drawn.fromFrame); frame < to; frame += 1) add(frame, drawn.box);
-  }
-  return masks;
+export interface RedactionPlan {
+  readonly version: 2;
+  readonly width: number;
+  readonly height: number;
+  readonly frameCount: number;
+  readonly tracks: readonly Track[];
+  readonly zones: readonly Zone[];
+  readonly decisions: MaskDecisions;
 }

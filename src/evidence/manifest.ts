@@ -9,6 +9,7 @@ import {
   type Manifest,
   type ManifestItem,
 } from '../domain/manifest.js';
+import { recordedDecisions } from '../domain/mask-decisions.js';
 import { gapsIn } from '../domain/segment.js';
 import { GatewayError } from '../errors.js';
 import type { CameraRow } from '../store/cameras.js';
@@ -163,18 +164,7 @@ function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): Manife
       frames: { first: summary.firstFrame, end: summary.endFrame },
       tracks: summary.tracks,
       uncertainSpans: summary.uncertainSpans,
-      decisions: {
-        keepVisible: item.decisions.keepVisible.map((keep) => ({
-          trackId: keep.trackId,
-          fromFrame: keep.fromFrame ?? null,
-          toFrame: keep.toFrame ?? null,
-        })),
-        drawn: item.decisions.drawn.map((drawn) => ({
-          fromFrame: drawn.fromFrame,
-          toFrame: drawn.toFrame,
-          box: { x: drawn.box.x, y: drawn.box.y, w: drawn.box.w, h: drawn.box.h },
-        })),
-      },
+      decisions: recordedDecisions(item.decisions),
     },
   };
 }

@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path';
 import { GatewayError, toGatewayError } from '../errors.js';
 
 export const partialSuffix = '.partial';
+/** A masked copy while the encoder writes it. Whoever removes a file removes what a crash left under both names. */
+export const growingSuffix = `.growing${partialSuffix}`;
 
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import type { Writable } from 'node:stream';
 import { GatewayError } from '../errors.js';
 import { childEnvironment, type FfmpegBinary } from './ffmpeg-binary.js';
 
@@ -18,6 +19,8 @@ export interface FfmpegProcess {
   readonly pid: number | undefined;
   /** Resolves with the last 8 KiB of what it complained about ('' when nothing) after exit 0; otherwise rejects. */
   readonly done: Promise<string>;
+  /** Where its standard input was asked for as a pipe. What is written after its end is an error of that stream. */
+  readonly stdin: Writable | null;
   /** SIGKILL; `done` then rejects with `interrupted`. May be called at any time. */
   stop: () => void;
 }
@@ -32,6 +35,7 @@ export function startProcess(
   fds: number[],
   doing: string,
   options: RunOptions,
+  stdin: 'ignore' | 'pipe' = 'ignore',
 ): FfmpegProcess {
   if (options.signal?.aborted === true) {
     fds.forEach((fd) => {
@@ -42,7 +46,7 @@ export function startProcess(
   let child;
   try {
     child = spawn(binary.path, args, {
-      stdio: ['ignore', 'ignore', 'pipe', ...fds],
+      stdio: [stdin, 'ignore', 'pipe', ...fds],
       env: childEnvironment(),
       cwd: '/',
       windowsHide: true,
@@ -88,7 +92,7 @@ export function startProcess(
   });
   // Whoever waits for `done` gets the failure; often the reader of the frames has failed first and nobody waits any more.
   done.catch(() => undefined);
-  return { pid, done, stop };
+  return { pid, done, stdin: child.stdin, stop };
 }
 
 /** Lines without the addresses ffmpeg puts into them (`[h264 @ 0x55d0c0]`), which differ from run to run. */

@@ -10,13 +10,16 @@
  */
 import { closeSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Writable } from 'node:stream';
 import Ffmpeg from 'fluent-ffmpeg';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { findFfmpeg, type FfmpegBinary } from './ffmpeg-binary.js';
+import { colorOptions, describePicture, pictureFilters, type ColorTags, type PictureKind } from './ffmpeg-picture.js';
 import { startProcess, tidy, type FfmpegProcess, type RunOptions } from './ffmpeg-process.js';
 import { openFramePipe } from './native.js';
 
 export { findFfmpeg } from './ffmpeg-binary.js';
+export type { ColorTags } from './ffmpeg-picture.js';
 
 /** Containers that recorders write. Not among them: playlists and scripts, which name other files. */
 const demuxers = 'mov,matroska,avi,mpegts,mpeg,h264,hevc,m4v,mjpeg,asf,flv,ogg,ivf,dhav,mpegvideo,h261,h263';
@@ -41,15 +44,29 @@ const everyFrame = (binary: FfmpegBinary): string[] => [
 
 const alwaysFirst = ['-hide_banner', '-nostdin', '-loglevel', 'error', '-max_alloc', String(1 << 29)];
 
+/** The most that a hostile file may ask for; frames with errors in them are delivered. */
+const inputOptions = [
+  ...alwaysFirst,
+  ...['-protocol_whitelist', 'file,pipe', '-format_whitelist', demuxers, '-codec_whitelist', decoders],
+  ...['-max_pixels', String(1 << 26), '-flags', '+output_corrupt'],
+];
+
+/** What a source's pictures are like: their size, upright, and how their colours are meant. Throws as `startDecoder` does. */
+export async function pictureOf(input: string, signal?: AbortSignal): Promise<Pick<PictureKind, 'size' | 'color'>> {
+  assertPlainFile(input, `Looking at ${input}`);
+  return describePicture(await findFfmpeg(), [...inputOptions, '-i', fileName(input)], input, signal);
+}
+
 export interface DecodeRequest extends RunOptions {
   readonly input: string;
-  readonly pixelFormat: 'rgb24' | 'gbrp' | 'yuv420p';
   /** Size of the delivered frames, upright; left out: that of the source. A source that changes its size needs one. */
   readonly size?: { readonly width: number; readonly height: number } | undefined;
   /** Adds a black column or row at the right or bottom where a side is odd; coordinates do not change. */
   readonly padToEven?: boolean | undefined;
   /** Decoder threads; ffmpeg decides when left out. */
   readonly threads?: number | undefined;
+  /** Seconds since the beginning of the file; roughly, and earlier rather than later. Time stamps then begin anew. */
+  readonly fromS?: number | undefined;
 }
 
 export interface DecodeEnd {
@@ -60,7 +77,7 @@ export interface DecodeEnd {
 }
 
 export interface Decoding {
-  /** For `openFrameReader`, `pumpFrames` or `checkFrames`, which own it from then on. */
+  /** For `openFrameLine` or `checkFrames`, which own it from then on. */
   readonly readFd: number;
   readonly pid: number | undefined;
   /**
@@ -74,7 +91,7 @@ export interface Decoding {
 }
 
 /**
- * Decodes the first video track, upright, to raw frames with their time stamps (NUT) on a pipe. All passes over one file that
+ * Decodes the first video track, upright, to raw yuv420p frames with their time stamps (NUT) on a pipe. All passes over one file that
  * use the same binary deliver the same frames with the same stamps, whatever their size and pixel format.
  */
 export async function startDecoder(request: DecodeRequest): Promise<Decoding> {
@@ -82,33 +99,97 @@ export async function startDecoder(request: DecodeRequest): Promise<Decoding> {
   const { size } = request;
   const doing = `Decoding ${request.input}`;
   assertPlainFile(request.input, doing);
+  const inputArguments = [...inputOptions, '-i', fileName(request.input)];
+  const kind = await describePicture(binary, inputArguments, request.input, request.signal);
   const command = Ffmpeg()
     .input(fileName(request.input))
-    .inputOptions(
-      ...alwaysFirst,
-      ...['-protocol_whitelist', 'file,pipe', '-format_whitelist', demuxers, '-codec_whitelist', decoders],
-      ...['-max_pixels', String(1 << 26), '-flags', '+output_corrupt'],
-      ...(request.threads === undefined ? [] : ['-threads', String(request.threads)]),
-    )
+    .inputOptions(...inputOptions, ...seekTo(request.fromS), ...threads(request.threads))
     .output('pipe:3')
     .videoFilters([
-      ...(size === undefined ? [] : [`scale=${size.width}:${size.height}:flags=bilinear`]),
+      ...pictureFilters(kind, size),
       ...(request.padToEven === true ? ['pad=ceil(iw/2)*2:ceil(ih/2)*2'] : []),
-      `format=${request.pixelFormat}`,
+      'format=yuv420p',
     ])
-    .outputOptions(
-      ...['-map', '0:V:0', '-an', '-sn', '-dn', '-map_metadata', '-1'],
-      ...everyFrame(binary),
-      ...['-c:v', 'rawvideo', '-f', 'nut', '-write_index', '0'],
-    );
-  const pipe = openFramePipe();
-  let run: FfmpegProcess;
+    .outputOptions('-map', '0:V:0', ...rawFrames(binary));
+  const { run, readFds } = startWithPipes(binary, command, 1, doing, request);
+  return { readFd: readFds[0] ?? -1, pid: run.pid, done: judged(run, doing), stop: run.stop };
+}
+
+const threads = (count: number | undefined): string[] => (count === undefined ? [] : ['-threads', String(count)]);
+/** To the last key frame before it, and decoded from there. */
+const seekTo = (seconds: number | undefined): string[] =>
+  seconds === undefined || seconds <= 0 ? [] : ['-ss', seconds.toFixed(3), '-noaccurate_seek'];
+const rawFrames = (binary: FfmpegBinary): string[] => [
+  ...['-an', '-sn', '-dn', '-map_metadata', '-1'],
+  ...everyFrame(binary),
+  ...['-c:v', 'rawvideo', '-f', 'nut', '-write_index', '0'],
+];
+
+export interface SparseDecoding extends Decoding {
+  /** Every frame, of 16 by 16 pixels: only its time is of interest. `readFd` delivers the pictures. */
+  readonly timesFd: number;
+}
+
+/**
+ * Decodes only to look: a picture of `size` at most `perSecond` times a second, the first frame among them, and besides the
+ * time of every frame as `startDecoder` gives it. Decoding leaves out the smoothing of block edges, which nobody misses in
+ * a picture made small, and a frame that nobody looks at costs nothing but its decoding.
+ */
+export async function startSparseDecoder(
+  request: RunOptions & {
+    readonly input: string;
+    readonly size: { readonly width: number; readonly height: number };
+    readonly perSecond: number;
+  },
+): Promise<SparseDecoding> {
+  const binary = await findFfmpeg();
+  const { input, size, perSecond, signal } = request;
+  const doing = `Decoding ${input}`;
+  assertPlainFile(input, doing);
+  const kind = await describePicture(binary, [...inputOptions, '-i', fileName(input)], input, signal);
+  const progressive = pictureFilters({ ...kind, fullRange: false }, undefined);
+  // A tenth less than the interval: of frames that do not fit into it exactly, the one before counts. Time that jumps back
+  // (a damaged file) begins anew.
+  const apart = (0.9 / perSecond).toFixed(4);
+  const due = `isnan(prev_selected_t)+gte(t-prev_selected_t\\,${apart})+lt(t\\,prev_selected_t)`;
+  const command = Ffmpeg()
+    .input(fileName(input))
+    .inputOptions(...inputOptions, '-skip_loop_filter', 'all')
+    .complexFilter([
+      `[0:V:0]${[...progressive, 'split'].join(',')}[all][few]`,
+      '[all]scale=16:16:flags=neighbor,format=yuv420p[times]',
+      `[few]select=${due},${pictureFilters({ ...kind, interlaced: false }, size).join(',')},format=yuv420p[looks]`,
+    ])
+    .output('pipe:3')
+    .outputOptions('-map', '[looks]', ...rawFrames(binary))
+    .output('pipe:4')
+    .outputOptions('-map', '[times]', ...rawFrames(binary));
+  const { run, readFds } = startWithPipes(binary, command, 2, doing, request);
+  const [readFd = -1, timesFd = -1] = readFds;
+  return { readFd, timesFd, pid: run.pid, done: judged(run, doing), stop: run.stop };
+}
+
+/** The reading ends of the pipes that the process has as file descriptors 3 and on. */
+function startWithPipes(
+  binary: FfmpegBinary,
+  command: Ffmpeg.FfmpegCommand,
+  count: number,
+  doing: string,
+  options: RunOptions,
+): { run: FfmpegProcess; readFds: readonly number[] } {
+  const pipes = Array.from({ length: count }, openFramePipe);
   try {
-    run = startProcess(binary, command._getArguments().map(String), [pipe.writeFd], doing, request);
+    const writeFds = pipes.map((pipe) => pipe.writeFd);
+    const run = startProcess(binary, command._getArguments().map(String), writeFds, doing, options);
+    return { run, readFds: pipes.map((pipe) => pipe.readFd) };
   } catch (error) {
-    closeSync(pipe.readFd);
+    for (const { readFd } of pipes) closeSync(readFd);
     throw error;
   }
+}
+
+/** How decoding a file ended: see `Decoding.done`. */
+function judged(run: FfmpegProcess, doing: string): Promise<DecodeEnd> {
   const done = run.done.then(
     (complaints): DecodeEnd => {
       const damage = aboutPicture(complaints);
@@ -119,7 +200,7 @@ export async function startDecoder(request: DecodeRequest): Promise<Decoding> {
     },
   );
   done.catch(() => undefined); // see startProcess()
-  return { readFd: pipe.readFd, pid: run.pid, done, stop: run.stop };
+  return done;
 }
 
 /**
@@ -172,22 +253,6 @@ function unreadable(doing: string, error: unknown): unknown {
   });
 }
 
-/** How colours were meant, where the source says so (names as in WebCodecs). */
-export interface ColorTags {
-  readonly primaries?: string | undefined;
-  readonly transfer?: string | undefined;
-  readonly matrix?: string | undefined;
-}
-
-const colorNames: Record<string, string> = { pq: 'smpte2084', hlg: 'arib-std-b67', 'bt2020-ncl': 'bt2020nc' };
-const knownColors = new Set(
-  'bt709 bt470bg smpte170m bt2020 smpte432 iec61966-2-1 linear smpte2084 arib-std-b67 bt2020nc'.split(' '),
-);
-const colorOption = (option: string, value: string | undefined): string[] => {
-  const name = value === undefined ? '' : (colorNames[value] ?? value);
-  return knownColors.has(name) ? [option, name] : [];
-};
-
 export interface EncodeRequest extends RunOptions {
   /** Written as it grows; the caller gives a temporary name and removes it when anything fails. */
   readonly output: string;
@@ -198,20 +263,23 @@ export interface EncodeRequest extends RunOptions {
 }
 
 export interface Encoding {
-  /** For `pumpFrames`, which owns it from then on. */
+  /** For `FrameLine.writeTo`, which owns it from then on. */
   readonly writeFd: number;
   readonly pid: number | undefined;
-  /** Resolves when the file is complete (not yet fsynced). */
+  /** Resolves when the file is complete (not yet fsynced), with its index at the end. */
   readonly done: Promise<void>;
   stop: () => void;
 }
 
-/** What the speed and the size of a masked copy depend on. */
+/**
+ * What the speed and the size of a masked copy depend on. `superfast` encodes a sixth faster, but its copies are nearly twice
+ * as large, and decoding those for the proof takes back what was won.
+ */
 export const encoderSettings: readonly string[] = [
   '-c:v',
   'libx264',
   '-preset',
-  'superfast',
+  'veryfast',
   '-crf',
   '23',
   '-pix_fmt',
@@ -243,12 +311,11 @@ export async function startEncoder(request: EncodeRequest): Promise<Encoding> {
       ...everyFrame(binary),
       ...encoderSettings,
       ...(request.threads === undefined ? [] : ['-threads', String(request.threads)]),
-      ...colorOption('-color_primaries', request.color?.primaries),
-      ...colorOption('-color_trc', request.color?.transfer),
-      ...colorOption('-colorspace', request.color?.matrix),
-      // Type 6 is SEI: x264 writes its version and settings there.
-      ...['-bsf:v', 'filter_units=remove_types=6'],
-      ...['-video_track_timescale', String(request.timescale), '-movflags', '+faststart'],
+      ...colorOptions(request.color ?? {}),
+      // Type 6 is SEI: x264 writes its version and settings there. The parameter sets stand before each key frame as well, so
+      // that the copy can be decoded, and proved, while it grows and has no index yet.
+      ...['-bsf:v', 'filter_units=remove_types=6,dump_extra'],
+      ...['-video_track_timescale', String(request.timescale)],
       // Old builds write one that ends with the last frame's beginning, and then that frame is not shown.
       ...['-use_editlist', '0', '-f', 'mp4'],
     );
@@ -269,4 +336,44 @@ export async function startEncoder(request: EncodeRequest): Promise<Encoding> {
   const done = run.done.then(() => undefined);
   done.catch(() => undefined); // see startProcess()
   return { writeFd: pipe.writeFd, pid: run.pid, done, stop: run.stop };
+}
+
+export interface BitstreamDecoding extends Decoding {
+  /** H.264 in Annex B goes in here; end it after the last byte. */
+  readonly input: Writable;
+}
+
+/**
+ * Decodes H.264 that comes in piece by piece to raw yuv420p frames (NUT) on a pipe. Its time stamps only count the frames: a
+ * bare bitstream has none.
+ */
+export async function startBitstreamDecoder(doing: string, options: RunOptions): Promise<BitstreamDecoding> {
+  const binary = await findFfmpeg();
+  const command = Ffmpeg()
+    .input('pipe:0')
+    .inputOptions(
+      ...alwaysFirst.filter((option) => option !== '-nostdin'),
+      ...['-protocol_whitelist', 'pipe', '-format_whitelist', 'h264', '-codec_whitelist', 'h264'],
+      ...['-flags', '+output_corrupt'],
+      // The parameter sets come first; else megabytes would be collected before the first picture is decoded.
+      ...['-probesize', '32', '-analyzeduration', '0', '-f', 'h264'],
+    )
+    .output('pipe:3')
+    .videoFilters(['setpts=N', 'format=yuv420p'])
+    .outputOptions(...everyFrame(binary), ...['-c:v', 'rawvideo', '-f', 'nut', '-write_index', '0']);
+  const pipe = openFramePipe();
+  let run: FfmpegProcess;
+  try {
+    run = startProcess(binary, command._getArguments().map(String), [pipe.writeFd], doing, options, 'pipe');
+  } catch (error) {
+    closeSync(pipe.readFd);
+    throw error;
+  }
+  const done = run.done.then((complaints): DecodeEnd => ({
+    damaged: complaints !== '',
+    complaints: tidy(complaints).slice(-20).join('\n'),
+  }));
+  done.catch(() => undefined); // see startProcess()
+  if (run.stdin === null) throw new GatewayError('internal', `${doing}: no standard input.`);
+  return { readFd: pipe.readFd, pid: run.pid, done, input: run.stdin, stop: run.stop };
 }

@@ -27,14 +27,19 @@ export interface Addon {
   unlinkBeneath(root: Buffer, files: readonly NativeFile[]): Promise<Settled[]>;
   fsyncDirectory(path: Buffer): Promise<void>;
   openFramePipe(): FramePipe;
-  openFrameReader(readFd: number): FrameReader;
-  pumpFrames(options: object): NativeJob<PumpResult>;
-  checkFrames(options: object): NativeJob<CheckResult>;
-}
-
-interface NativeJob<Result> {
-  readonly done: Promise<Result>;
-  stop(): void;
+  openFrameLine(options: object): NativeLine;
+  checkFrames(options: object): NativeCheck;
+  createMotionModel(width: number, height: number): MotionModel;
+  /** A yuv420p picture at another size as planar R, G, B, 0..255. */
+  shrinkToRgb(
+    picture: Uint8Array,
+    width: number,
+    height: number,
+    toWidth: number,
+    toHeight: number,
+    matrix: 'bt601' | 'bt709',
+    fullRange: boolean,
+  ): Float32Array;
 }
 
 let loaded: Addon | undefined;
@@ -187,82 +192,122 @@ export interface FrameHeader {
   readonly height: number;
   /** Seconds per unit of `pts`: num / den. */
   readonly timeBase: TimeBase;
-  readonly pixelFormat: string;
 }
 
-export interface FrameReader {
-  /** Known when the first frame is there. */
+/** How one picture is covered; `frames` are in order and follow the ones given before. */
+export interface MaskBatch {
+  /** Rectangles of each frame. */
+  readonly counts: Uint32Array;
+  /** All of them, x, y, w, h each, in pixels; clipped to the picture. */
+  readonly rects: Int32Array;
+  /** What is written along the edge of each frame, in the letters of the built-in font; needed where there is a label. */
+  readonly texts?: readonly string[] | undefined;
+  /** These frames are not part of the copy. */
+  readonly drop?: boolean | undefined;
+}
+
+export interface LabelOptions {
+  readonly edge: 'top' | 'bottom';
+  /** Letters of the longest text there will be. */
+  readonly longest: number;
+}
+
+export interface MaskOptions {
+  readonly style: 'solid' | 'pixelate';
+  readonly label?: LabelOptions | undefined;
+}
+
+/** Where a look at the frame in hand is written, on another thread: leave the arrays alone until the promise settles. */
+export interface LookInto {
+  /** 3 * width * height, planar R, G, B, 0..255. */
+  readonly rgb: { readonly pixels: Float32Array; readonly width: number; readonly height: number } | null;
+  /** yuv420p without padding. */
+  readonly small: { readonly pixels: Uint8Array; readonly width: number; readonly height: number } | null;
+  readonly matrix: 'bt601' | 'bt709';
+}
+
+interface NativeLine {
   header(): Promise<FrameHeader>;
-  /**
-   * The next frame in presentation order, null at the end of the stream. `into` (3 * width * height, planar R, G, B, 0..255)
-   * is written on another thread: leave it alone until the promise settles. With null the pixels are skipped.
-   * The end of the stream is clean only if ffmpeg also exits with success: await its `done` as well.
-   */
-  next(into: Float32Array | null): Promise<{ readonly index: number; readonly pts: bigint } | null>;
-  /** Stops and frees everything; a pending call rejects with `interrupted`. May be called twice. */
+  next(): Promise<Frame | null>;
+  look(...values: unknown[]): Promise<void>;
+  writeTo(fd: number): void;
+  release(batch: object): void;
+  finish(): Promise<number>;
   close(): void;
 }
 
-/** Reads raw frames (NUT; rgb24, gbrp or yuv420p) that ffmpeg writes into a pipe, ahead of the caller. Owns `readFd`. */
-export function openFrameReader(readFd: number, signal?: AbortSignal): FrameReader {
-  let reader: FrameReader;
+export interface Frame {
+  /** From 0, in presentation order. */
+  readonly index: number;
+  /** In units of the header's time base; strictly growing. */
+  readonly pts: number;
+}
+
+/**
+ * The way of the frames from the decoder to the encoder, on threads of its own; no frame passes through JavaScript. Each frame
+ * is told of once, waits until it is said what is covered in it, is covered in place, and is written on. After any rejection
+ * nothing that was written can be trusted.
+ */
+export interface FrameLine {
+  /** Known when the first frame is there. */
+  header(): Promise<FrameHeader>;
+  /**
+   * Takes the next frame in hand; null at the end of the stream, when the last one stays in hand. Waits while the encoder is
+   * behind. The end of the stream is clean only if ffmpeg also exits with success: await its `done` as well.
+   */
+  next(): Promise<Frame | null>;
+  /** Small pictures of the frame in hand. */
+  look(into: LookInto): Promise<void>;
+  /** Where covered frames go, told before the second `next()`; owned by the line from here on. Without it nothing is kept. */
+  writeTo(fd: number): void;
+  /** What is covered in the next frames that were not released yet; they must have been in hand. */
+  release(batch: MaskBatch): void;
+  /** After the last frame that is wanted: resolves with the number of frames written when the encoder has all of them. */
+  finish(): Promise<number>;
+  /** Stops and frees everything; pending calls reject with `interrupted`. May be called twice. */
+  close(): void;
+}
+
+/** Reads raw frames (NUT, yuv420p) that ffmpeg writes into a pipe. Owns `readFd`. */
+export function openFrameLine(options: MaskOptions & { readonly readFd: number }, signal?: AbortSignal): FrameLine {
+  const doing = 'Passing frames on';
+  let line: NativeLine;
   try {
-    reader = native().openFrameReader(readFd);
+    line = native().openFrameLine(forAddon(options));
   } catch (error) {
-    throw fromNative(error, 'Opening a frame reader');
+    throw fromNative(error, doing);
   }
+  const told = <T>(promise: Promise<T>): Promise<T> =>
+    promise.catch((error: unknown) => Promise.reject(fromNative(error, doing)));
   const abort = (): void => {
-    reader.close();
+    line.close();
   };
   if (signal?.aborted === true) abort();
   signal?.addEventListener('abort', abort, { once: true });
-  const doing = 'Reading decoded frames';
   return {
-    header: () => reader.header().catch((error: unknown) => Promise.reject(fromNative(error, doing))),
-    next: (into) => reader.next(into).catch((error: unknown) => Promise.reject(fromNative(error, doing))),
+    header: () => told(line.header()),
+    next: () => told(line.next()),
+    look: ({ rgb, small, matrix }) =>
+      told(
+        line.look(
+          rgb?.pixels ?? null,
+          ...[rgb?.width ?? 0, rgb?.height ?? 0, matrix === 'bt709', false],
+          small?.pixels ?? null,
+          ...[small?.width ?? 0, small?.height ?? 0],
+        ),
+      ),
+    writeTo: (fd) => {
+      line.writeTo(fd);
+    },
+    release: (batch) => {
+      line.release(forAddon(batch));
+    },
+    finish: () => told(line.finish()),
     close: () => {
       signal?.removeEventListener('abort', abort);
-      reader.close();
+      line.close();
     },
   };
-}
-
-/** A line burnt in along an edge of the picture, a text for each frame. */
-export interface BurntLabel {
-  /** In the letters of the built-in font, see {@link toLabelText}. */
-  readonly texts: readonly string[];
-  /** Index into `texts` for each frame of the timeline. */
-  readonly textOfFrame: Uint32Array;
-  readonly edge: 'top' | 'bottom';
-}
-
-/** What each frame must be and what is covered in it, as flat arrays. */
-export interface FrameMasks {
-  /** Rectangles of frame i are `rects[offsets[i] * 4 .. offsets[i + 1] * 4)`, as x, y, w, h. frameCount + 1 entries. */
-  readonly offsets: Uint32Array;
-  readonly rects: Int32Array;
-  /** Strictly growing time stamps in units of `timeBase`. */
-  readonly expectedPts: BigInt64Array;
-  readonly timeBase: TimeBase;
-  readonly style: 'solid' | 'pixelate';
-  readonly label?: BurntLabel | undefined;
-}
-
-export interface PumpOptions extends FrameMasks {
-  /** From `startDecoder` and `startEncoder`; owned by the pump from here on, closed whatever happens. */
-  readonly readFd: number;
-  readonly writeFd: number;
-  /** Frames outside `[firstFrame, endFrame)` are read but not written; after endFrame reading stops. */
-  readonly firstFrame: number;
-  readonly endFrame: number;
-  /** Called a few times a second with the number of frames written. */
-  readonly onProgress?: ((framesDone: number) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface PumpResult {
-  readonly framesRead: number;
-  readonly framesWritten: number;
 }
 
 export interface CheckResult {
@@ -272,44 +317,106 @@ export interface CheckResult {
   readonly worstDeviation: number;
 }
 
-async function runJob<Result>(start: () => NativeJob<Result>, doing: string, signal?: AbortSignal): Promise<Result> {
-  let job: NativeJob<Result> | undefined;
-  const abort = (): void => {
-    job?.stop();
-  };
+interface NativeCheck {
+  readonly done: Promise<CheckResult>;
+  expect(batch: object): void;
+  expectNoMore(): void;
+  stop(): void;
+}
+
+export interface FrameCheck {
+  /** Rejects with `verification-failed` at the first doubt. */
+  readonly done: Promise<CheckResult>;
+  /** What was covered in the next frames. */
+  expect(batch: MaskBatch): void;
+  expectNoMore(): void;
+  stop(): void;
+}
+
+/** Proves a decoded masked copy while it is made: exactly these frames, every rectangle covered, the label where it should be. Owns `readFd`. */
+export function checkFrames(options: MaskOptions & { readonly readFd: number }, signal?: AbortSignal): FrameCheck {
+  const doing = 'Proving the masked copy';
+  let check: NativeCheck;
   try {
-    job = start();
-    if (signal?.aborted === true) abort();
-    signal?.addEventListener('abort', abort, { once: true });
-    return await job.done;
+    check = native().checkFrames(forAddon(options));
   } catch (error) {
     throw fromNative(error, doing);
-  } finally {
-    signal?.removeEventListener('abort', abort);
   }
+  const abort = (): void => {
+    check.stop();
+  };
+  if (signal?.aborted === true) abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  const done = check.done
+    .catch((error: unknown) => Promise.reject(fromNative(error, doing)))
+    .finally(() => signal?.removeEventListener('abort', abort));
+  done.catch(() => undefined); // whoever waits for it is told; often something else has failed first
+  return {
+    done,
+    expect: (batch) => {
+      check.expect(forAddon(batch));
+    },
+    expectNoMore: () => {
+      check.expectNoMore();
+    },
+    stop: () => {
+      check.stop();
+    },
+  };
 }
 
 /** A plain object of own properties without undefined ones, as the addon reads it. */
 const forAddon = (options: object): object =>
-  Object.fromEntries(Object.entries(options).filter(([name, value]) => value !== undefined && name !== 'signal'));
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 
-/**
- * The render pump: decoded frames in, rectangles covered in place, frames out, on threads of its own; no frame passes through
- * JavaScript. Written time stamps count from the first written frame.
- *
- * Rejects with `verification-failed` if a frame is missing, surplus or at another time than expected, `ffmpeg-failed` if a side
- * ended early, `media-unreadable`, `interrupted`. After any rejection nothing that was written can be trusted.
- */
-export function pumpFrames(options: PumpOptions): Promise<PumpResult> {
-  return runJob(() => native().pumpFrames(forAddon(options)), 'Masking frames', options.signal);
+/** What a look says about each cell of 4x4 luma pixels, row by row; the last cells of a row or column may be cut. */
+export interface MotionLook {
+  readonly cols: number;
+  readonly rows: number;
+  /** Share of each cell that is not the empty scene, 0..255. */
+  readonly foreground: Uint8Array;
+  /** Share of each cell that changed since the look before, 0..255. */
+  readonly moving: Uint8Array;
+  /**
+   * False where the model does not know the scene: the camera moves or has rested for less than two seconds since, or all of the
+   * picture changed. Then foreground says nothing. A camera that trembles by a pixel or two is taken back, and stays reliable.
+   */
+  readonly reliable: boolean;
+  /** A light was switched at this look. */
+  readonly lightChanged: boolean;
 }
 
 /**
- * Proves a decoded masked copy: exactly these frames at exactly these times (counted from the first on both sides), every
- * rectangle covered, the label where it should be. Rejects with `verification-failed` at the first doubt. Owns `readFd`.
+ * Tells the empty scene of a fixed camera from all else, in small yuv420p pictures (without padding, chroma sides rounded up).
+ * Foreground is never learned, so whoever stands still stays in it. Synchronous, about a millisecond a look at 320x180.
  */
-export function checkFrames(
-  options: FrameMasks & { readonly readFd: number; readonly signal?: AbortSignal | undefined },
-): Promise<CheckResult> {
-  return runJob(() => native().checkFrames(forAddon(options)), 'Proving the masked copy', options.signal);
+export interface MotionModel {
+  /** The pictures of the first seconds, at least one: what most of them share is the empty scene. */
+  prime(pictures: readonly Uint8Array[]): void;
+  /**
+   * The next picture in order of time. `occupied` has x, y, width, height of known people in pixels of the small picture, clipped
+   * here: nothing is learned there and around. Throws `internal` for another size.
+   */
+  look(picture: Uint8Array, timeS: number, occupied: Int32Array): MotionLook;
+}
+
+/** @throws GatewayError `internal` unless both sides are 16 to 4096 pixels. */
+export function createMotionModel(width: number, height: number): MotionModel {
+  const doing = 'Looking for motion';
+  const run = <Result>(work: () => Result): Result => {
+    try {
+      return work();
+    } catch (error) {
+      throw fromNative(error, doing);
+    }
+  };
+  const model = run(() => native().createMotionModel(width, height));
+  return {
+    prime: (pictures) => {
+      run(() => {
+        model.prime(pictures);
+      });
+    },
+    look: (picture, timeS, occupied) => run(() => model.look(picture, timeS, occupied)),
+  };
 }

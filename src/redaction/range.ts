@@ -2,9 +2,19 @@
 import { clipPath } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import { GatewayError } from '../errors.js';
-import type { SearchWindow } from './analyse.js';
 import type { Analysis } from './analysis.js';
-import type { FrameRange } from './masks.js';
+
+/** Seconds since the first frame, half-open: only there people are looked for. */
+export interface SearchWindow {
+  readonly fromS: number;
+  readonly toS: number;
+}
+
+/** Half-open. */
+export interface FrameRange {
+  readonly firstFrame: number;
+  readonly endFrame: number;
+}
 
 /** Analysed on both sides of a range, so that whoever is in it when it begins has been seen coming. Longer than any pause bridged. */
 const runUpS = 3;

@@ -1,33 +1,38 @@
-/** From a file to its masked copy: analyse once, decide, render and prove. What a command or a disclosure calls. */
+/** From a file to its masked copy: what a command or a disclosure calls. */
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { pointsOf, type MaskDecisions, type RedactionPlan } from '../domain/redaction-plan.js';
+import { assertDecisions } from '../domain/mask-decisions.js';
+import { overlapsIn, type Overlap } from '../domain/mask-frames.js';
+import { pointsOf, type MaskDecisions, type Zone } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
-import { formatLocal } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
-import { analyse, type SearchWindow } from './analyse.js';
-import { builtInManifest } from './detectors/index.js';
-import type { Analysis } from './analysis.js';
-import { assertSearched } from './range.js';
-import { renderMasked } from './render.js';
+import { analysisVersion, planOf, type Analysis } from './analysis.js';
+import { findPeople, renderPlan, TooLongDelay, type FoundPeople, type PassRun, type TimeSpan } from './conveyor.js';
+import { builtInManifest } from './detectors/manifest.js';
+import type { CopyLabel } from './label.js';
+import { analysisOf, assertSearched, windowOf, type FrameRange, type SearchWindow } from './range.js';
+import { withSameSource } from './same-source.js';
 
 export interface RedactionSettings {
-  /** Name of a model in dist/models, or the path of another manifest. */
+  /** `centernet`, the built-in model, or the path of another one's manifest. */
   readonly detector: string;
   readonly minScore: number;
   readonly padding: number;
   readonly detectionsPerSecond: number;
   readonly workers: number;
+  /** Vehicles are masked too, not only people. */
+  readonly vehicles: boolean;
   readonly style: 'solid' | 'pixelate';
 }
 
 export const defaultRedaction: RedactionSettings = {
   detector: 'centernet',
   minScore: 0.2,
-  padding: 0.08,
+  padding: 0.06,
   detectionsPerSecond: 6,
   workers: 2,
+  vehicles: false,
   style: 'solid',
 };
 
@@ -37,58 +42,63 @@ export interface RedactionRun {
   readonly signal?: AbortSignal | undefined;
   /** Frames done of the step under way; `framesTotal` is null while it is not known. */
   readonly onProgress?: ((progress: { framesDone: number; framesTotal: number | null }) => void) | undefined;
+  /** Memory for frames that wait in one pass over the file; beyond it the file is read twice. */
+  readonly mostDelayBytes?: number | undefined;
 }
 
-/** Who is where in every frame; with `run.window`, in the frames of that part. Throws `media-unreadable`, `ffmpeg-failed`, `detector-failed`, `interrupted`. */
+const findSettings = (settings: RedactionSettings): Parameters<typeof findPeople>[1] => ({
+  ...settings,
+  manifestPath: settings.detector === 'centernet' ? builtInManifest : settings.detector,
+});
+
+const passRun = (
+  { signal, onProgress, mostDelayBytes }: RedactionRun = {},
+  framesTotal: number | null = null,
+): PassRun => ({
+  signal,
+  mostDelayBytes,
+  onProgress: (framesDone: number): void => {
+    onProgress?.({ framesDone, framesTotal });
+  },
+});
+
+/**
+ * Who is where in every frame; with `window`, in the frames of that part. Looks at pictures that ffmpeg made small, which is
+ * much cheaper; with `exact`, at the very ones that `redactFile` looks at, so that both find the same. Throws `media-unreadable`, `ffmpeg-failed`, `detector-failed`,
+ * `interrupted`.
+ */
 export async function analyseFile(
   input: string,
   settings: RedactionSettings,
-  run: RedactionRun & { readonly window?: SearchWindow | undefined } = {},
+  run: RedactionRun & {
+    readonly window?: SearchWindow | undefined;
+    readonly zones?: readonly Zone[] | undefined;
+    readonly exact?: boolean;
+  } = {},
 ): Promise<Analysis> {
-  const manifestPath = settings.detector === 'centernet' ? builtInManifest : settings.detector;
-  const found = await analyse(
-    input,
-    { ...settings, manifestPath, window: run.window },
-    {
-      signal: run.signal,
-      onProgress: (framesDone) => run.onProgress?.({ framesDone, framesTotal: null }),
-    },
-  );
-  const pts = Array.from(found.pts, Number);
+  const found = await findPeople(input, findSettings(settings), { window: run.window, exact: run.exact }, passRun(run));
+  return analysisFrom(found, settings, run.zones ?? []);
+}
+
+function analysisFrom(found: FoundPeople, { minScore }: RedactionSettings, zones: readonly Zone[]): Analysis {
+  const { picture, times, tracks, searched, detector, damaged, complaints } = found;
+  const { timeBase, length } = times;
+  const spanS = length < 2 ? 0 : times.secondsOf(length - 1);
+  const { name, sha256, width, height, framesLookedAt } = detector;
   return {
-    version: 1,
-    width: found.width,
-    height: found.height,
-    timeBase: { num: found.timeBase.num, den: found.timeBase.den },
-    pts,
-    fps: averageRate(pts, found.timeBase),
-    tracks: found.tracks,
-    searched: found.searched,
-    detector: {
-      name: found.detector.name,
-      sha256: found.detector.sha256,
-      width: found.detector.width,
-      height: found.detector.height,
-      minScore: settings.minScore,
-    },
-    damaged: found.damaged,
-    notes: found.notes,
+    version: analysisVersion,
+    ...picture,
+    timeBase: { num: timeBase.num, den: timeBase.den },
+    pts: times.all(),
+    fps: spanS <= 0 ? 0 : Math.round(((length - 1) / spanS) * 1000) / 1000,
+    tracks,
+    zones,
+    searched,
+    detector: { name, sha256, width, height, minScore, framesLookedAt },
+    damaged,
+    notes: damaged ? [`The source is damaged: ${complaints}`] : [],
   };
 }
-
-function averageRate(pts: readonly number[], timeBase: { num: number; den: number }): number {
-  const spanS = (((pts.at(-1) ?? 0) - (pts[0] ?? 0)) * timeBase.num) / timeBase.den;
-  return pts.length < 2 || spanS <= 0 ? 0 : Math.round(((pts.length - 1) / spanS) * 1000) / 1000;
-}
-
-export const planOf = (analysis: Analysis, decisions: MaskDecisions): RedactionPlan => ({
-  version: 1,
-  width: analysis.width,
-  height: analysis.height,
-  frameCount: analysis.pts.length,
-  tracks: analysis.tracks,
-  decisions,
-});
 
 /** Microseconds since the first frame. */
 const frameUs = (analysis: Analysis, frame: number): number =>
@@ -96,17 +106,13 @@ const frameUs = (analysis: Analysis, frame: number): number =>
     (((analysis.pts[frame] ?? 0) - (analysis.pts[0] ?? 0)) * analysis.timeBase.num * 1e6) / analysis.timeBase.den,
   );
 
-/** The frames `[firstFrame, endFrame)` that lie in `range`, for a file whose first frame is of `startUs`. May be none. */
-export function framesIn(
-  analysis: Analysis,
-  startUs: number,
-  range: TimeRange,
-): { firstFrame: number; endFrame: number } {
+/** The frames `[firstFrame, endFrame)` that lie in `span`. May be none. */
+function framesIn(analysis: Analysis, { fromUs, endUs }: TimeSpan): FrameRange {
   const { length } = analysis.pts;
   let firstFrame = 0;
-  while (firstFrame < length && startUs + frameUs(analysis, firstFrame) < range.startUs) firstFrame += 1;
+  while (firstFrame < length && frameUs(analysis, firstFrame) < fromUs) firstFrame += 1;
   let endFrame = firstFrame;
-  while (endFrame < length && startUs + frameUs(analysis, endFrame) < range.endUs) endFrame += 1;
+  while (endFrame < length && frameUs(analysis, endFrame) < endUs) endFrame += 1;
   return { firstFrame, endFrame };
 }
 
@@ -116,85 +122,120 @@ export interface RenderCopy {
   readonly analysis: Analysis;
   readonly decisions: MaskDecisions;
   /** Frames to render; all where left out. */
-  readonly range?: { readonly firstFrame: number; readonly endFrame: number };
+  readonly range?: FrameRange;
   readonly settings: Pick<RedactionSettings, 'style'>;
   /** Burnt in at the edge of the picture. */
-  readonly label?: {
-    readonly case: string;
-    readonly camera: string;
-    readonly startUs: number;
-    readonly timeZone: string;
-  };
+  readonly label?: CopyLabel | undefined;
+  /** Asked when the copy is proved, before it gets its name; where it throws there is no file. */
+  readonly beforeNaming?: (() => Promise<void>) | undefined;
 }
 
 /**
- * Renders a masked copy and proves it: decoded again, every mask is fill, every frame and time is there, nothing else is.
- * No file is left on any doubt. Throws `input-invalid` for decisions about tracks that there are not.
+ * Renders a masked copy of what was analysed before, and proves it: decoded again, every mask is fill, every frame and time is
+ * there, nothing else is. No file is left on any doubt. Throws `input-invalid` for decisions that the recording cannot follow.
  */
 export async function renderCopy(
   job: RenderCopy,
   run: RedactionRun = {},
 ): Promise<{ frames: number; seconds: number }> {
-  const { analysis, decisions } = job;
-  assertDecisions(analysis, decisions);
-  const firstFrame = job.range?.firstFrame ?? 0;
-  const endFrame = job.range?.endFrame ?? analysis.pts.length;
-  if (endFrame <= firstFrame) {
-    throw new GatewayError('input-invalid', 'There is no frame in the range to render.', {
-      remedy: 'Choose a range that the recording covers.',
-    });
-  }
-  assertSearched(analysis, { firstFrame, endFrame });
+  const { analysis, decisions, label, beforeNaming } = job;
+  const plan = planOf(analysis, decisions);
+  assertDecisions(decisions, plan);
+  const range = job.range ?? { firstFrame: 0, endFrame: analysis.pts.length };
+  if (range.endFrame <= range.firstFrame) throw nothingThere();
+  assertSearched(analysis, range);
   const began = performance.now();
-  await renderMasked({
-    input: job.input,
-    output: job.output,
-    plan: planOf(analysis, decisions),
-    timeline: { timeBase: analysis.timeBase, pts: BigInt64Array.from(analysis.pts, BigInt) },
-    range: { firstFrame, endFrame },
-    style: job.settings.style,
-    ...(job.label && { label: labelFor(analysis, job.label) }),
-    signal: run.signal,
-    onProgress: (framesDone) => run.onProgress?.({ framesDone, framesTotal: endFrame - firstFrame }),
-  });
-  return { frames: endFrame - firstFrame, seconds: (performance.now() - began) / 1000 };
+  const { frames } = await renderPlan(
+    job.input,
+    { plan, timeBase: analysis.timeBase, pts: analysis.pts },
+    range,
+    { output: job.output, style: job.settings.style, label, beforeNaming },
+    passRun(run, range.endFrame - range.firstFrame),
+  );
+  return { frames, seconds: (performance.now() - began) / 1000 };
 }
 
-function assertDecisions(analysis: Analysis, decisions: MaskDecisions): void {
-  const known = new Set(analysis.tracks.map((track) => track.id));
-  const stray = decisions.keepVisible.find((keep) => !known.has(keep.trackId));
-  if (stray !== undefined) {
-    throw new GatewayError('input-invalid', `There is no track ${stray.trackId} in this recording.`, {
-      remedy: `Tracks: ${[...known].join(', ') || 'none'}.`,
-    });
-  }
-}
-
-/** A line for each second: it changes with the clock, not with the frame. */
-function labelFor(
-  analysis: Analysis,
-  label: NonNullable<RenderCopy['label']>,
-): { texts: string[]; textOfFrame: Uint32Array } {
-  const texts: string[] = [];
-  let second = Number.NaN;
-  const textOfFrame = Uint32Array.from(analysis.pts, (_pts, frame) => {
-    const us = label.startUs + frameUs(analysis, frame);
-    if (Math.floor(us / 1e6) !== second) {
-      second = Math.floor(us / 1e6);
-      texts.push(`REDACTED COPY  ${label.case}  ${label.camera}  ${formatLocal(second * 1_000_000, label.timeZone)}`);
-    }
-    return texts.length - 1;
+const nothingThere = (): GatewayError =>
+  new GatewayError('input-invalid', 'There is no frame in the range to render.', {
+    remedy: 'Choose a range that the recording covers.',
   });
-  return { texts, textOfFrame };
-}
 
 export interface RedactFile {
   readonly input: string;
   readonly output: string;
   readonly decisions: MaskDecisions;
   readonly settings: RedactionSettings;
-  readonly run?: RedactionRun;
+  /** Always masked, whatever was decided. */
+  readonly zones?: readonly Zone[] | undefined;
+  readonly label?: CopyLabel | undefined;
+  readonly run?: RedactionRun | undefined;
 }
+
+/** Only what lies in `range`, of a recording whose first frame is of `startUs`. */
+export interface RecordingPart {
+  readonly startUs: number;
+  readonly range: TimeRange;
+}
+
+export interface RedactedFile {
+  /** What was found, of the frames in the copy. */
+  readonly analysis: Analysis;
+  /** The frames of the recording that are in the copy. */
+  readonly range: FrameRange;
+  readonly frames: number;
+  readonly seconds: number;
+  /** Where a mask lies over somebody who is kept visible. */
+  readonly overlaps: readonly Overlap[];
+}
+
+/**
+ * Looks for people in a whole file and renders the masked copy, in one pass over the file; in two where frames are so large
+ * that they cannot wait in memory for a look at what comes.
+ */
+export async function redactFile(job: RedactFile): Promise<RedactedFile> {
+  const done = await redactPart(job, null);
+  if (done === null) throw nothingThere();
+  return done;
+}
+
+/** The same for a part of a recording: `null` where no frame lies in it; then there is no copy. */
+export async function redactPart(job: RedactFile, part: RecordingPart | null): Promise<RedactedFile | null> {
+  await assertTarget(job.output);
+  return withSameSource(job.input, async (beforeNaming) => {
+    const { input, output, settings, decisions, label, zones = [] } = job;
+    const began = performance.now();
+    const span = part === null ? undefined : spanOf(part);
+    const window = part === null ? undefined : windowOf(part.startUs, part.range);
+    const copy = { output, decisions, zones, span, style: settings.style, label, beforeNaming };
+    let [analysis, rendered]: [Analysis | null, boolean] = [null, true];
+    try {
+      const found = await findPeople(input, findSettings(settings), { window, copy }, passRun(job.run));
+      analysis = analysisFrom(found, settings, zones);
+    } catch (error) {
+      if (!(error instanceof TooLongDelay)) throw error;
+      analysis = await analyseFile(input, settings, { ...job.run, window, zones, exact: true });
+      rendered = false;
+    }
+    const range = span === undefined ? { firstFrame: 0, endFrame: analysis.pts.length } : framesIn(analysis, span);
+    if (range.endFrame <= range.firstFrame) return null;
+    const shown = span === undefined ? analysis : analysisOf(analysis, range);
+    if (!rendered) {
+      await renderCopy({ input, output, analysis: shown, decisions, range, settings, label, beforeNaming }, job.run);
+    }
+    return {
+      analysis: shown,
+      range,
+      frames: range.endFrame - range.firstFrame,
+      seconds: (performance.now() - began) / 1000,
+      overlaps: overlapsIn(planOf(shown, decisions), range),
+    };
+  });
+}
+
+const spanOf = ({ startUs, range }: RecordingPart): TimeSpan => ({
+  fromUs: range.startUs - startUs,
+  endUs: range.endUs - startUs,
+});
 
 /** Asked first: nobody should wait for an analysis to learn of a slip in a path. */
 async function assertTarget(output: string): Promise<void> {
@@ -213,15 +254,6 @@ async function assertTarget(output: string): Promise<void> {
   }
 }
 
-/** A whole file in one go. `seconds` is the time it took. */
-export async function redactFile(job: RedactFile): Promise<{ frames: number; seconds: number; analysis: Analysis }> {
-  await assertTarget(job.output);
-  const began = performance.now();
-  const analysis = await analyseFile(job.input, job.settings, job.run);
-  const { frames } = await renderCopy({ ...job, analysis }, job.run);
-  return { frames, seconds: (performance.now() - began) / 1000, analysis };
-}
-
 /** The report of `redact --report`: size, rate, and each track with a box for every frame. */
 export const reportOf = (analysis: Analysis): object => ({
   version: analysis.version,
@@ -234,6 +266,7 @@ export const reportOf = (analysis: Analysis): object => ({
   detector: analysis.detector,
   damaged: analysis.damaged,
   notes: analysis.notes,
+  zones: analysis.zones,
   tracks: analysis.tracks.map((track) => ({
     id: track.id,
     kind: track.kind,

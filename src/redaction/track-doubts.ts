@@ -1,112 +1,88 @@
-import type { Box, TrackPoint, UncertainSpan } from '../domain/redaction-plan.js';
-import type { Chain } from './track-association.js';
-import type { Timeline } from './track-points.js';
-
-interface Unnumbered {
-  readonly points: readonly TrackPoint[];
-}
+/** What of a track a person must look at before release. */
+import type { UncertainSpan } from '../domain/redaction-plan.js';
+import { lastOf, type Chain, type Moment } from './track-chain.js';
+import { atEdge } from './track-geometry.js';
+import type { Believed } from './track-shape.js';
 
 /** A track whose best sighting stays below this may be no person at all: the reviewer decides. */
 const lowScore = 0.3;
-/** A pause in the sightings from which on the filled-in boxes are a guess. */
+/** A pause in the sightings from which on the filled-in boxes are a guess: so long, and so many looks that saw nothing. */
 const longGapS = 0.6;
-/** A track seen over less time than this. */
-const shortTrackS = 0.5;
-/** Share of the smaller box that lies in the other one, from which on two people are hard to tell apart. */
-const overlapShare = 0.5;
+const longGapLooks = 2;
+/** Somebody held so long without being seen at all. */
+const longHoldS = 1;
+/** A track seen fewer times. */
+const fewSightings = 3;
 /** Spans of one reason that are nearer than this become one: a person has to look at each. */
-const mergeS = 1;
+const mergeS = 2;
 
-/** The spans of each track that a person must look at, in order of time. Same order as `tracks`. */
-export function findDoubts(
-  tracks: readonly Unnumbered[],
-  chains: readonly Chain[],
-  timeline: Timeline,
-): UncertainSpan[][] {
-  const spans = tracks.map((track, index) => ownDoubts(track, chains[index], timeline));
-  markOverlaps(tracks, spans, timeline);
-  return spans.map((list) => merged(list, timeline));
+type TimeOf = (frame: number) => number;
+
+/** Adds a span to those of a chain; what comes soon after another of its reason lengthens that, so that few are kept. */
+export function addDoubt({ record: { doubts } }: Chain, span: UncertainSpan, timeOf: TimeOf): void {
+  const index = doubts.findLastIndex(({ reason }) => reason === span.reason);
+  const known = doubts[index];
+  const near =
+    known !== undefined &&
+    known.fromFrame <= span.fromFrame &&
+    timeOf(span.fromFrame) - timeOf(Math.min(known.toFrame, span.fromFrame)) < mergeS;
+  if (near) doubts[index] = { ...known, toFrame: Math.max(span.toFrame, known.toFrame) };
+  else doubts.push(span);
 }
 
-function ownDoubts({ points }: Unnumbered, chain: Chain | undefined, timeline: Timeline): UncertainSpan[] {
-  const [first, last] = [points[0], points.at(-1)];
-  if (chain === undefined || first === undefined || last === undefined) return [];
+/** Adds what is doubtful in one frame. */
+export function noteDoubts(
+  chain: Chain,
+  at: Moment,
+  { source, edges }: Believed,
+  picture: { width: number; height: number; timeOf: TimeOf },
+): void {
   const { sightings } = chain;
-  const spans: UncertainSpan[] = [];
-  const add = (fromFrame: number, toFrame: number, reason: UncertainSpan['reason']): void => {
-    spans.push({ fromFrame, toFrame, reason });
+  const add = (reason: UncertainSpan['reason'], fromFrame: number, toFrame: number): void => {
+    addDoubt(chain, { fromFrame, toFrame, reason }, picture.timeOf);
   };
-  const seenS = (sightings.at(-1)?.timeS ?? 0) - (sightings[0]?.timeS ?? 0);
-  if (Math.max(...sightings.map((sighting) => sighting.score)) < lowScore) {
-    add(first.frame, last.frame + 1, 'low-score');
-  } else if (seenS < shortTrackS) {
-    add(first.frame, last.frame + 1, 'short-track');
-  }
-  for (const [at, sighting] of sightings.entries()) {
-    const next = sightings[at + 1];
-    if (next !== undefined && next.timeS - sighting.timeS > longGapS) add(sighting.frame + 1, next.frame, 'long-gap');
-  }
-  // Held boxes at the edge of the picture: where exactly somebody came in or went out is a guess.
-  for (const point of points) {
-    if (point.source === 'extended' && cutByEdge(point.box, timeline)) add(point.frame, point.frame + 1, 'edge');
-  }
-  return spans;
-}
-
-const cutByEdge = (box: Box, { width, height }: Timeline): boolean =>
-  box.x < 0 || box.y < 0 || box.x + box.w > width || box.y + box.h > height;
-
-/** Frame by frame, since only what is there at the same time can overlap; two people in one box are followed as one. */
-function markOverlaps(tracks: readonly Unnumbered[], spans: UncertainSpan[][], timeline: Timeline): void {
-  const order = tracks.map((_, index) => index).sort((a, b) => startOf(tracks[a]) - startOf(tracks[b]));
-  let live: number[] = [];
-  let next = 0;
-  for (let frame = 0; frame < timeline.timesS.length; frame += 1) {
-    for (let index = order[next]; index !== undefined && startOf(tracks[index]) <= frame; index = order[next]) {
-      live.push(index);
-      next += 1;
+  if (source === 'interpolated') {
+    const index = sightings.findLastIndex(({ frame }) => frame < at.frame);
+    const [before, after] = [sightings[index], sightings[index + 1]];
+    if (before === undefined || after === undefined) return;
+    if (after.timeS - before.timeS > longGapS && after.look - before.look > longGapLooks) {
+      add('long-gap', before.frame + 1, after.frame);
     }
-    live = live.filter((index) => (tracks[index]?.points.at(-1)?.frame ?? -1) >= frame);
-    for (const [position, one] of live.entries()) {
-      for (const other of live.slice(position + 1)) {
-        const [a, b] = [pointAt(tracks[one], frame), pointAt(tracks[other], frame)];
-        if (a === undefined || b === undefined || sharedBySmaller(a.box, b.box) < overlapShare) continue;
-        const span: UncertainSpan = { fromFrame: frame, toFrame: frame + 1, reason: 'overlap' };
-        addTo(spans[one], span);
-        addTo(spans[other], span);
-      }
+  } else if (source === 'extended') {
+    // Where exactly somebody came in or went out is a guess, unless the motion model sees that nothing is left there.
+    if (atEdge(edges, picture, 0) && !chain.watched) add('edge', at.frame, at.frame + 1);
+    else if (at.timeS - lastOf(chain).timeS > longHoldS && chain.followed.length > 0) {
+      add('long-gap', at.frame, at.frame + 1);
     }
   }
 }
 
-/** Lengthens the last span instead of adding one for each frame. */
-function addTo(spans: UncertainSpan[] | undefined, span: UncertainSpan): void {
-  const last = spans?.at(-1);
-  if (last?.reason === span.reason && span.fromFrame <= last.toFrame) {
-    spans?.splice(-1, 1, { ...last, toFrame: Math.max(last.toFrame, span.toFrame) });
-  } else {
-    spans?.push(span);
-  }
+/** In order of time, in the frames of the track. */
+export function doubtsOf(
+  { record }: Chain,
+  firstFrame: number,
+  lastFrame: number,
+  picture: { timeOf: TimeOf },
+): UncertainSpan[] {
+  const spans = record.doubts
+    .map((span) => ({
+      ...span,
+      fromFrame: Math.max(firstFrame, span.fromFrame),
+      toFrame: Math.min(lastFrame + 1, span.toFrame),
+    }))
+    .filter((span) => span.toFrame > span.fromFrame);
+  const whole = { fromFrame: firstFrame, toFrame: lastFrame + 1 };
+  if (record.bestScore < lowScore) spans.push({ ...whole, reason: 'low-score' });
+  else if (record.sightings < fewSightings) spans.push({ ...whole, reason: 'short-track' });
+  return merged(spans, (frame) => picture.timeOf(Math.min(frame, lastFrame)));
 }
 
-const startOf = (track: Unnumbered | undefined): number => track?.points[0]?.frame ?? 0;
-
-const pointAt = (track: Unnumbered | undefined, frame: number): TrackPoint | undefined =>
-  track?.points[frame - startOf(track)];
-
-function sharedBySmaller(a: Box, b: Box): number {
-  const w = Math.min(a.x + a.w, b.x + b.w) - Math.max(a.x, b.x);
-  const h = Math.min(a.y + a.h, b.y + b.h) - Math.max(a.y, b.y);
-  return w <= 0 || h <= 0 ? 0 : (w * h) / Math.min(a.w * a.h, b.w * b.h);
-}
-
-function merged(spans: readonly UncertainSpan[], { timesS }: Timeline): UncertainSpan[] {
-  const time = (frame: number): number => timesS[Math.min(frame, timesS.length - 1)] ?? 0;
+function merged(spans: readonly UncertainSpan[], timeOf: TimeOf): UncertainSpan[] {
   const result: UncertainSpan[] = [];
   const sorted = [...spans].sort((a, b) => a.reason.localeCompare(b.reason) || a.fromFrame - b.fromFrame);
   for (const span of sorted) {
     const last = result.at(-1);
-    if (last?.reason === span.reason && time(span.fromFrame) - time(last.toFrame) < mergeS) {
+    if (last?.reason === span.reason && timeOf(span.fromFrame) - timeOf(last.toFrame) < mergeS) {
       result[result.length - 1] = { ...last, toFrame: Math.max(last.toFrame, span.toFrame) };
     } else {
       result.push(span);

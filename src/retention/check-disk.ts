@@ -2,7 +2,7 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toGatewayError } from '../errors.js';
-import { partialSuffix } from '../platform/durable-file.js';
+import { growingSuffix, partialSuffix } from '../platform/durable-file.js';
 import type { Problem } from '../store/check.js';
 import type { Database } from '../store/database.js';
 import { listDerived } from '../store/derived-files.js';
@@ -59,6 +59,7 @@ async function checkDerived(db: Database, dataDir: string): Promise<Problem[]> {
     known.add(path);
     if (['preparing', 'approved'].includes(getRequest(db, requestId).state)) {
       known.add(path + partialSuffix);
+      known.add(path + growingSuffix);
       continue;
     }
     try {

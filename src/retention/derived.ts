@@ -3,7 +3,7 @@ import { realpath, rm } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import type { Actor } from '../domain/audit-event.js';
 import { GatewayError, toGatewayError } from '../errors.js';
-import { joinBeneath, partialSuffix, syncDirectory } from '../platform/durable-file.js';
+import { growingSuffix, joinBeneath, partialSuffix, syncDirectory } from '../platform/durable-file.js';
 import { derivedOfSegment, forgetDerived, type DerivedFile } from '../store/derived-files.js';
 import { getRequest } from '../store/requests.js';
 import { openTask } from '../store/tasks.js';
@@ -97,5 +97,6 @@ async function remove(dataDir: string, path: string): Promise<string> {
   // rm removes a link itself and never what it leads to.
   await rm(full, { recursive: true, force: true });
   await rm(full + partialSuffix, { recursive: true, force: true });
+  await rm(full + growingSuffix, { force: true });
   return folder;
 }

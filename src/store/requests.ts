@@ -1,7 +1,8 @@
 /** Tables `disclosure_request`, `request_camera` and `request_item`. */
 import type { DisclosureGround, RequestScope, RequestState } from '../domain/disclosure.js';
 import type { RecipientKind } from '../domain/camera.js';
-import type { MaskDecisions } from '../domain/redaction-plan.js';
+import type { Overlap } from '../domain/mask-frames.js';
+import type { MaskDecisions, Track } from '../domain/redaction-plan.js';
 import type { TimeQuality, TimeRange } from '../domain/segment.js';
 import { GatewayError } from '../errors.js';
 import type { Database } from './database.js';
@@ -197,6 +198,8 @@ export interface ItemSummary {
   readonly width: number;
   readonly height: number;
   readonly tracks: number;
+  /** How many of the tracks are of which kind; left out by a release that knew only people. */
+  readonly tracksByKind?: Readonly<Record<Track['kind'], number>> | undefined;
   readonly uncertainSpans: number;
   readonly detector: string;
   readonly damaged: boolean;
@@ -208,6 +211,8 @@ export interface ItemSummary {
   readonly redactedSizeBytes: number;
   /** What was done to the original to make the masked copy, for a reader of the manifest. */
   readonly operations: readonly string[];
+  /** Where a mask lies over somebody who is kept visible; left out by a release that did not look. */
+  readonly overlaps?: readonly Overlap[] | undefined;
   /** Stretches within the file of which it holds no frame. */
   readonly breaks: readonly TimeRange[];
   readonly timeSource: string;

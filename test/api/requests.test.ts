@@ -1,8 +1,9 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { routes } from '../../src/api/routes/index.js';
 import type { CreatedView, RequestDetailView, RequestsView, RequestStateView } from '../../src/api/views.js';
+import type { Track } from '../../src/domain/redaction-plan.js';
 import { rights, roles, type Role } from '../../src/domain/user.js';
 import { itemsOf } from '../../src/store/requests.js';
 import { insertUser } from '../../src/store/users.js';
@@ -19,8 +20,8 @@ const scope = {
   to: '2026-05-31T10:00:10Z',
 };
 
-async function site(uncertain = false): Promise<Served & { sofie: Client; lars: Client }> {
-  const world = makeWorld({ redactor: quickRedactor({ uncertain }) });
+async function site(uncertain = false, tracks?: readonly Track[]): Promise<Served & { sofie: Client; lars: Client }> {
+  const world = makeWorld({ redactor: quickRedactor({ uncertain, ...(tracks && { tracks }) }) });
   addCamera(world, 'lobby');
   addSegment(world, 'lobby', noonUs);
   addSegment(world, 'lobby', noonUs + seconds(5));
@@ -129,20 +130,36 @@ describe('the life of a request', () => {
   });
 
   test('masks are rendered again in the background, and void what was reviewed', async () => {
-    const served = await site();
+    const standing = (id: number, x: number): Track => ({
+      id,
+      kind: 'person',
+      path: [0, x, 0, 40, 40, 0.5, 0, 19, x, 0, 40, 40, 0.5, 0],
+      uncertain: [],
+    });
+    const served = await site(false, [standing(1, 0), standing(2, 30)]);
     const { lars } = served;
     const id = await prepared(served);
     await lars.call('POST', `/api/requests/${id}/review`, { uncertainSeen: true });
-    const items = [{ position: 0, decisions: { keepVisible: [{ trackId: 1 }], drawn: [] } }];
+    const decisions = { mode: 'whole-frame', keepVisible: [{ trackId: 1, toFrame: 5 }] };
+    const items = [{ position: 0, decisions }];
     expect((await served.sofie.call('PUT', `/api/requests/${id}/masks`, { items })).status).toBe(403);
     expect((await lars.call('PUT', `/api/requests/${id}/masks`, { items: [...items, ...items] })).status).toBe(400);
     const wrong = [{ position: 7, decisions: { keepVisible: [], drawn: [] } }];
     expect((await lars.call('PUT', `/api/requests/${id}/masks`, { items: wrong })).status).toBe(400);
+    for (const bad of [{ mode: 'nobody' }, { drawn: [{}] }, { zones: [] }, { keepVisible: [{ trackId: -1 }] }]) {
+      const reply = await lars.call('PUT', `/api/requests/${id}/masks`, { items: [{ position: 0, decisions: bad }] });
+      expect([reply.status, errorOf(reply).code]).toEqual([400, 'input-invalid']);
+    }
     expect((await lars.call('PUT', `/api/requests/${id}/masks`, { items })).status).toBe(202);
     await served.idle();
     const detail = (await lars.call<RequestDetailView>('GET', `/api/requests/${id}`)).json;
     expect(detail.request).toMatchObject({ state: 'prepared', reviewedBy: null });
     expect(detail.items.map((item) => item.keptVisible)).toEqual([1, 0]);
+    expect(detail.items.map((item) => item.mode)).toEqual(['whole-frame', 'people-and-motion']);
+    expect(detail.items.map((item) => item.overlaps)).toEqual([
+      [{ keptId: 1, otherId: 2, fromFrame: 0, toFrame: 5, share: 0.25 }],
+      [],
+    ]);
   });
 
   test('a job that fails says so, and the request can be prepared again', async () => {
@@ -253,6 +270,14 @@ describe('looking at a masked copy', () => {
     );
     expect(json.analysis.tracks).toHaveLength(1);
     expect(json.decisions).toEqual({ keepVisible: [], drawn: [] });
+    const item = itemsOf(served.world.store.db, id)[1];
+    const plan = join(served.world.dataDir, item?.planPath ?? '');
+    writeFileSync(plan, readFileSync(plan, 'utf8').replace('"version":2', '"version":1'));
+    const reply = await served.lars.call('GET', `/api/requests/${id}/items/1/tracks`);
+    expect([reply.status, errorOf(reply)]).toEqual([
+      409,
+      expect.objectContaining({ code: 'conflict', remedy: 'Prepare the request again.' }),
+    ]);
   });
 });
 

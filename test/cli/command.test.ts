@@ -1,6 +1,6 @@
 /** The command line as a process: what it prints where, and what it exits with. Runs the compiled program. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -96,6 +96,44 @@ describe('the command line', () => {
     const { code, stdout } = tredive(['audit', 'verify', '--config', config, '--json']);
     expect(code).toBe(3);
     expect(JSON.parse(stdout)).toMatchObject({ ok: false });
+  });
+
+  it('masks as the files of decisions and zones say, and refuses what they cannot mean', async () => {
+    const folder = tempFolder();
+    const input = await makeClip(join(folder, 'in.mp4'), { seconds: 1, size: '320x240' });
+    const file = (name: string, content: unknown): string => {
+      writeFileSync(join(folder, name), JSON.stringify(content));
+      return join(folder, name);
+    };
+    const output = join(folder, 'out.mp4');
+    const report = join(folder, 'report.json');
+    const zone = { name: 'window', x: 0.5, y: 0, w: 0.25, h: 0.5 };
+    const keep = file('keep.json', {
+      mode: 'whole-frame',
+      drawn: [{ fromFrame: 0, toFrame: 10, box: { x: 0, y: 0, w: 20, h: 20 }, toBox: { x: 9, y: 9, w: 20, h: 20 } }],
+    });
+    const zones = file('zones.json', [zone]);
+    const done = tredive(['redact', input, output, '--keep', keep, '--zones', zones, '--report', report, '--json']);
+    expect(done.code).toBe(0);
+    expect(JSON.parse(done.stdout)).toMatchObject({ frames: 10, overlaps: [] });
+    expect(JSON.parse(readFileSync(report, 'utf8'))).toMatchObject({
+      version: 2,
+      zones: [{ ...zone, kind: 'always-mask' }],
+    });
+    const never = join(folder, 'never.mp4');
+    for (const [option, path, message] of [
+      ['--keep', file('mode.json', { mode: 'nobody' }), /whole-frame[^]*mode/],
+      ['--keep', file('track.json', { keepVisible: [{ trackId: 99 }] }), /no track 99/],
+      ['--keep', file('frames.json', { keepVisible: [], drawn: [{ fromFrame: 5 }] }), /drawn\[0\]/],
+      ['--zones', file('beyond.json', [{ ...zone, w: 0.6 }]), /must lie in the picture/],
+      ['--zones', file('no-list.json', zone), /expected array/],
+      ['--zones', join(folder, 'nowhere.json'), /nowhere\.json/],
+    ] as const) {
+      const refused = tredive(['redact', input, never, option, path]);
+      expect([option, refused.code === 0]).toEqual([option, false]);
+      expect(refused.stderr).toMatch(message);
+    }
+    expect(existsSync(never)).toBe(false);
   });
 
   it('redacts a file, refuses to overwrite, and leaves nothing behind for what is no video', async () => {

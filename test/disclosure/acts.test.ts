@@ -226,10 +226,10 @@ describe('an approval is void as soon as anything differs', () => {
   test('masks changed after the approval', async () => {
     const world = makeWorld();
     const id = await approved(world);
-    const row = await setMasks(world.ctx, world.lars, id, [
+    const { request } = await setMasks(world.ctx, world.lars, id, [
       { position: 0, decisions: { keepVisible: [{ trackId: 1, fromFrame: 2, toFrame: 9 }], drawn: [] } },
     ]);
-    expect(row).toMatchObject({ state: 'prepared', approvalHash: null, reviewedBy: null });
+    expect(request).toMatchObject({ state: 'prepared', approvalHash: null, reviewedBy: null });
     expect(types(world, id)).toContain('request.approval-voided');
     await expect(packageRequest(world.ctx, world.sofie, id)).rejects.toMatchObject({ code: 'conflict' });
     reviewRequest(world.ctx, world.lars, id, { uncertainSeen: true });
@@ -330,7 +330,7 @@ describe('preparing', () => {
     const world = makeWorld({
       redactor: {
         ...quickRedactor(),
-        analyseFile: () => Promise.reject(new GatewayError('detector-failed', 'No model.', { remedy: 'Build it.' })),
+        redactPart: () => Promise.reject(new GatewayError('detector-failed', 'No model.', { remedy: 'Build it.' })),
       },
     });
     const id = requested(world);
@@ -352,9 +352,9 @@ describe('preparing', () => {
     const world = makeWorld({
       redactor: {
         ...quick,
-        renderCopy: (job, run) => {
+        redactPart: (...args) => {
           stop.abort();
-          return quick.renderCopy(job, run);
+          return quick.redactPart(...args);
         },
       },
     });
@@ -408,10 +408,10 @@ describe('preparing', () => {
     const world = makeWorld({
       redactor: {
         ...quick,
-        analyseFile: async (...args) => {
+        redactPart: async (...args) => {
           enter();
           await gate;
-          return quick.analyseFile(...args);
+          return quick.redactPart(...args);
         },
       },
     });

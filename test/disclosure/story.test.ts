@@ -67,7 +67,7 @@ test('from request to receipt, with real clips and the real detector', { timeout
       decisions: { keepVisible: [], drawn: [{ fromFrame: 10, toFrame: 20, box: { x: 8, y: 8, w: 64, h: 64 } }] },
     },
   ]);
-  expect(masked.state).toBe('prepared');
+  expect(masked.request.state).toBe('prepared');
   const again = itemsOf(world.store.db, request.id);
   expect(again[0]?.redactedSha256).not.toBe(items[0]?.redactedSha256);
   expect(again[1]).toEqual(items[1]);

@@ -4,8 +4,7 @@ import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { EncodedPacketSink, FilePathSource, Input, MATROSKA, MP4, MPEG_TS } from 'mediabunny';
 import { findFfmpeg, startDecoder } from '../../src/platform/ffmpeg.js';
-import { openFrameReader } from '../../src/platform/native.js';
-import type { Timeline } from '../../src/redaction/masks.js';
+import { openFrameLine, type FrameHeader } from '../../src/platform/native.js';
 
 const run = promisify(execFile);
 
@@ -32,16 +31,23 @@ export async function makeClip(path: string, source: string, ...args: string[]):
   return path;
 }
 
-/** Frame count and times as the analysis would see them, with the size of the upright picture. */
-export async function look(path: string): Promise<Timeline & { width: number; height: number }> {
-  const decoder = await startDecoder({ input: path, pixelFormat: 'yuv420p', niceness: 0 });
-  const reader = openFrameReader(decoder.readFd);
-  const pts: bigint[] = [];
-  for (let frame = await reader.next(null); frame !== null; frame = await reader.next(null)) pts.push(frame.pts);
-  const { width, height, timeBase } = await reader.header();
-  reader.close();
-  await decoder.done;
-  return { width, height, timeBase, pts: BigInt64Array.from(pts) };
+/** Frames and times as the analysis would see them, with the size of the upright picture. */
+export interface Seen extends FrameHeader {
+  readonly pts: readonly number[];
+}
+
+export async function look(path: string): Promise<Seen> {
+  const decoder = await startDecoder({ input: path, niceness: 0 });
+  const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' });
+  try {
+    const pts: number[] = [];
+    for (let frame = await line.next(); frame !== null; frame = await line.next()) pts.push(frame.pts);
+    const header = await line.header();
+    await decoder.done;
+    return { ...header, pts };
+  } finally {
+    line.close();
+  }
 }
 
 /** Presentation times in seconds of all packets of the video track, sorted, as mediabunny reads them. */

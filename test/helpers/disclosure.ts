@@ -3,7 +3,8 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { framesIn, type Analysis } from '../../src/redaction/redact.js';
+import type { Analysis } from '../../src/redaction/redact.js';
+import { analysisOf, type FrameRange } from '../../src/redaction/range.js';
 import { decideRequest } from '../../src/disclosure/decide.js';
 import { packageRequest } from '../../src/disclosure/package.js';
 import { prepareRequest } from '../../src/disclosure/prepare.js';
@@ -12,6 +13,7 @@ import { reviewRequest } from '../../src/disclosure/review.js';
 import { verifyPackage } from '../../src/evidence/verify.js';
 import type { DisclosureContext, Redactor } from '../../src/disclosure/context.js';
 import type { RequestScope } from '../../src/domain/disclosure.js';
+import type { Track } from '../../src/domain/redaction-plan.js';
 import type { User } from '../../src/domain/user.js';
 import { noDevice, putCamera } from '../../src/store/cameras.js';
 import { putRoot } from '../../src/store/roots.js';
@@ -38,15 +40,18 @@ export const seconds = (count: number): number => count * 1_000_000;
  * Stands in for the detector where a test is about something else: a copy that differs from its original, and a plan with
  * one person in it. Where people are really found and covered is tested with the real one.
  */
-export function quickRedactor(more: { frames?: number; fps?: number; uncertain?: boolean } = {}): Redactor {
+export function quickRedactor(
+  more: { frames?: number; fps?: number; uncertain?: boolean; tracks?: readonly Track[] } = {},
+): Redactor {
   const { frames = 20, fps = 10, uncertain = false } = more;
   const analysis: Analysis = {
-    version: 1,
+    version: 2,
     width: 160,
     height: 120,
     timeBase: { num: 1, den: 1000 },
     pts: Array.from({ length: frames }, (_, frame) => (frame * 1000) / fps),
     fps,
+    zones: [],
     tracks: [
       {
         id: 1,
@@ -55,21 +60,34 @@ export function quickRedactor(more: { frames?: number; fps?: number; uncertain?:
         uncertain: uncertain ? [{ fromFrame: 0, toFrame: 3, reason: 'low-score' }] : [],
       },
     ],
-    detector: { name: 'stand-in', sha256: 'ab'.repeat(32), width: 160, height: 120, minScore: 0.2 },
+    detector: { name: 'stand-in', sha256: 'ab'.repeat(32), width: 160, height: 120, minScore: 0.2, framesLookedAt: 8 },
     damaged: false,
     notes: [],
   };
+  const copyOf = async (
+    job: Pick<Parameters<Redactor['renderCopy']>[0], 'input' | 'output' | 'decisions'>,
+    range?: FrameRange,
+  ) => {
+    await copyFile(job.input, job.output);
+    await writeFile(job.output, JSON.stringify({ ...job.decisions, range }), { flag: 'a' });
+    return { frames: (range?.endFrame ?? frames) - (range?.firstFrame ?? 0), seconds: 0.1 };
+  };
   return {
-    analyseFile: async (input) => {
-      await readFile(input);
-      return analysis;
+    redactPart: async (job, part) => {
+      await readFile(job.input);
+      const found = { ...analysis, tracks: more.tracks ?? analysis.tracks, zones: job.zones ?? [] };
+      const lies = (frame: number): boolean => {
+        const atUs = (part?.startUs ?? 0) + frame * (1_000_000 / fps);
+        return part === null || (atUs >= part.range.startUs && atUs < part.range.endUs);
+      };
+      const shown = Array.from({ length: frames }, (_, frame) => frame).filter(lies);
+      const [firstFrame, lastFrame] = [shown[0], shown.at(-1)];
+      if (firstFrame === undefined || lastFrame === undefined) return null;
+      const range = { firstFrame, endFrame: lastFrame + 1 };
+      const rendered = await copyOf(job, range);
+      return { analysis: part === null ? found : analysisOf(found, range), range, overlaps: [], ...rendered };
     },
-    renderCopy: async (job) => {
-      await copyFile(job.input, job.output);
-      await writeFile(job.output, JSON.stringify({ ...job.decisions, range: job.range }), { flag: 'a' });
-      return { frames: (job.range?.endFrame ?? frames) - (job.range?.firstFrame ?? 0), seconds: 0.1 };
-    },
-    framesIn,
+    renderCopy: (job) => copyOf(job, job.range),
   };
 }
 
@@ -99,12 +117,14 @@ export function makeWorld(more: Partial<DisclosureContext> = {}, instant = '2026
     dataDir,
     site: { name: 'Main office', timezone: 'Europe/Copenhagen' },
     rootPath: () => root,
+    zonesOf: () => [],
     redaction: {
       detector: 'centernet',
       minScore: 0.2,
       padding: 0.15,
       detectionsPerSecond: 6,
       workers: 1,
+      vehicles: false,
       style: 'solid',
     },
     packageDays: 7,

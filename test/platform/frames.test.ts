@@ -1,109 +1,101 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { GatewayError } from '../../src/errors.js';
 import { startDecoder } from '../../src/platform/ffmpeg.js';
 import {
   checkFrames,
+  openFrameLine,
   openFramePipe,
-  openFrameReader,
-  pumpFrames,
-  type FrameReader,
+  type FrameLine,
+  type LookInto,
+  type MaskBatch,
 } from '../../src/platform/native.js';
 import { ffmpeg, makeClip } from '../helpers/clips.js';
+import { readNut, writeNut } from '../helpers/nut.js';
+import { expectNoLeak, openFds, readToEnd, threads } from '../helpers/pipes.js';
 
 const place = mkdtempSync(join(tmpdir(), 'tredive-frames-'));
 const at = (name: string): string => join(place, name);
-const raw = ['-c:v', 'rawvideo', '-f', 'nut'];
 
 /** A NUT file of 5 frames; so small that ffmpeg's muxer takes the start of a frame from its elision headers at times. */
 let small: Buffer;
 
 beforeAll(async () => {
-  await makeClip(at('small.nut'), 'testsrc=s=18x10:r=5:d=1', '-pix_fmt', 'yuv420p', ...raw);
+  const raw = ['-pix_fmt', 'yuv420p', '-c:v', 'rawvideo', '-f', 'nut'];
+  await makeClip(at('small.nut'), 'testsrc=s=18x10:r=5:d=1', ...raw);
   small = readFileSync(at('small.nut'));
+  await makeClip(at('large.mp4'), 'testsrc=s=1280x720:r=5:d=1', '-c:v', 'libx264', '-pix_fmt', 'yuv420p');
 });
 afterAll(() => {
   rmSync(place, { recursive: true, force: true });
 });
 
-/** A reader on bytes that come from nowhere but here; they must fit into the pipe's 64 KiB. */
-function readerOf(bytes: Uint8Array): FrameReader {
+/** A line on bytes that come from nowhere but here; they must fit into the pipe's 64 KiB. */
+function lineOf(bytes: Uint8Array): FrameLine {
   const { readFd, writeFd } = openFramePipe();
   writeSync(writeFd, bytes);
   closeSync(writeFd);
-  return openFrameReader(readFd);
+  return openFrameLine({ readFd, style: 'solid' });
 }
 
-async function readAll(reader: FrameReader): Promise<number> {
+const bare = (count: number): MaskBatch => ({ counts: new Uint32Array(count), rects: new Int32Array(0) });
+
+async function readAll(line: FrameLine): Promise<number> {
   try {
     let frames = 0;
-    while ((await reader.next(null)) !== null) frames += 1;
+    while ((await line.next()) !== null) frames += 1;
     return frames;
   } finally {
-    reader.close();
+    line.close();
   }
 }
 
-const openFds = (): number => readdirSync('/proc/self/fd').length;
-const threads = (): number => readdirSync('/proc/self/task').length;
-const settle = (ms = 100): Promise<void> => new Promise((done) => setTimeout(done, ms));
-
-test.each(['rgb24', 'gbrp'] as const)('planar floats of %s, odd size', async (pixelFormat) => {
-  await makeClip(
-    at('colors.mkv'),
-    'color=c=0x4080C0:s=35x21:r=5:d=1,format=yuv444p',
-    '-c:v',
-    'libx264',
-    '-qp',
-    '0',
-    '-pix_fmt',
-    'yuv444p',
-  );
-  const decoder = await startDecoder({ input: at('colors.mkv'), pixelFormat });
-  const reader = openFrameReader(decoder.readFd);
-  expect(await reader.header()).toMatchObject({ width: 35, height: 21, pixelFormat });
-  const into = new Float32Array(3 * 35 * 21);
-  expect(await reader.next(into)).toMatchObject({ index: 0 });
-  [0x40, 0x80, 0xc0].forEach((value, plane) => {
-    for (const pixel of [0, 34, 35 * 21 - 1]) {
-      expect(Math.abs((into[plane * 35 * 21 + pixel] ?? -99) - value)).toBeLessThan(4);
-    }
-  });
-  await expect(reader.next(new Float32Array(5))).rejects.toMatchObject({ code: 'internal' });
-  expect(await reader.next(null)).toMatchObject({ index: 2 });
-  expect(await reader.next(into)).toMatchObject({ index: 3 });
-  expect(await reader.next(into)).toMatchObject({ index: 4 });
-  expect(await reader.next(into)).toBeNull();
-  expect(await reader.next(into)).toBeNull();
-  reader.close();
+test('a decoded picture is looked at in its colours, at an odd size', async () => {
+  const lossless = ['-c:v', 'libx264', '-qp', '0', '-pix_fmt', 'yuv444p'];
+  await makeClip(at('colors.mkv'), 'color=c=0x4080C0:s=35x21:r=5:d=1,format=yuv444p', ...lossless);
+  const decoder = await startDecoder({ input: at('colors.mkv') });
+  const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' });
+  expect(await line.header()).toMatchObject({ width: 35, height: 21, timeBase: { num: 1 } });
+  const rgb = { pixels: new Float32Array(3 * 35 * 21), width: 35, height: 21 };
+  for (let index = 0; index < 5; index += 1) {
+    expect(await line.next()).toMatchObject({ index });
+    rgb.pixels.fill(-99);
+    await line.look({ rgb, small: null, matrix: 'bt601' });
+    [0x40, 0x80, 0xc0].forEach((value, plane) => {
+      for (const pixel of [0, 34, 35 * 21 - 1]) {
+        expect(Math.abs((rgb.pixels[plane * 35 * 21 + pixel] ?? -99) - value)).toBeLessThan(4);
+      }
+    });
+  }
+  expect(await line.next()).toBeNull();
+  expect(await line.next()).toBeNull();
+  line.close();
   expect(await decoder.done).toEqual({ damaged: false, complaints: '' });
 });
 
 test('frames so small that the muxer leaves out their first bytes come through whole', async () => {
-  await ffmpeg('-i', at('small.nut'), '-pix_fmt', 'rgb24', ...raw, at('tiny.nut'));
-  await ffmpeg('-i', at('small.nut'), '-pix_fmt', 'rgb24', '-f', 'rawvideo', at('tiny.raw'));
-  const plain = readFileSync(at('tiny.raw'));
-  const reader = readerOf(readFileSync(at('tiny.nut')));
-  const into = new Float32Array(3 * 180);
-  for (let frame = 0; (await reader.next(into)) !== null; frame += 1) {
-    for (let pixel = 0; pixel < 180; pixel += 1) {
-      expect([into[pixel], into[180 + pixel], into[360 + pixel]]).toEqual([
-        ...plain.subarray(frame * 540 + pixel * 3, frame * 540 + pixel * 3 + 3),
-      ]);
-    }
-  }
-  reader.close();
+  await ffmpeg('-i', at('small.nut'), '-f', 'rawvideo', at('small.raw'));
+  const plain = readFileSync(at('small.raw'));
+  const line = lineOf(small);
+  const sink = openFramePipe();
+  const out = readToEnd(sink.readFd);
+  line.writeTo(sink.writeFd);
+  while ((await line.next()) !== null) line.release(bare(1));
+  expect(await line.finish()).toBe(5);
+  const { frames } = readNut(await out);
+  expect(Buffer.concat(frames.map(({ pixels }) => pixels)).equals(plain)).toBe(true);
 });
 
 test('a stream cut at any byte ends in a coded error or fewer frames, never in all of them', async () => {
-  expect(await readAll(readerOf(small))).toBe(5);
+  expect(await readAll(lineOf(small))).toBe(5);
   // The index behind the last frame may be missing; everything before is needed.
   const lastFrame = small.lastIndexOf(Buffer.from([0x4e, 0x58, 0xdd, 0x67]));
-  for (let length = 0; length < lastFrame - 300; length += 13) {
-    const frames = await readAll(readerOf(small.subarray(0, length))).catch((error: unknown) => {
+  for (let length = 0; length < lastFrame - 300; length += 7) {
+    const frames = await readAll(lineOf(small.subarray(0, length))).catch((error: unknown) => {
       expect(error).toBeInstanceOf(GatewayError);
       expect((error as GatewayError).code).toMatch(/media-unreadable|ffmpeg-failed/);
       return -1;
@@ -122,123 +114,212 @@ test('flipped bits and noise end in frames or a coded error', async () => {
       const where = random(reach);
       bytes[where] = (bytes[where] ?? 0) ^ (1 << random(8));
     }
-    await readAll(readerOf(bytes)).catch((error: unknown) => {
+    await readAll(lineOf(bytes)).catch((error: unknown) => {
       expect((error as GatewayError).code).toMatch(/media-unreadable|ffmpeg-failed/);
     });
   }
   const noise = Buffer.from(Array.from({ length: 5000 }, () => random(256)));
-  await expect(readAll(readerOf(noise))).rejects.toMatchObject({ code: 'media-unreadable' });
-  await expect(readAll(readerOf(Buffer.alloc(0)))).rejects.toMatchObject({ code: 'ffmpeg-failed' });
+  await expect(readAll(lineOf(noise))).rejects.toMatchObject({ code: 'media-unreadable' });
+  await expect(readAll(lineOf(Buffer.alloc(0)))).rejects.toMatchObject({ code: 'ffmpeg-failed' });
 });
 
-test('closing or aborting frees a reader whose writer never says anything, and leaks neither threads nor fds', async () => {
-  await settle();
+test('pictures in another form than the one that is covered are refused', async () => {
+  const frame = { pts: 0, pixels: new Uint8Array(8 * 8 * 3) };
+  const rgb = writeNut({ width: 8, height: 8, timeBase: { num: 1, den: 25 }, frames: [frame] }, 'RGB\x18');
+  const line = lineOf(rgb);
+  await expect(line.header()).rejects.toMatchObject({ code: 'media-unreadable' });
+  const { readFd, writeFd } = openFramePipe();
+  writeSync(writeFd, rgb);
+  closeSync(writeFd);
+  await expect(checkFrames({ readFd, style: 'solid' }).done).rejects.toMatchObject({ code: 'media-unreadable' });
+});
+
+test('closing or aborting frees a line whose writer never says anything, and leaks neither threads nor fds', async () => {
+  await sleep(100);
   const [fdsBefore, threadsBefore] = [openFds(), threads()];
   const writers: number[] = [];
   for (let i = 0; i < 20; i += 1) {
     const stop = new AbortController();
     const { readFd, writeFd } = openFramePipe();
     writers.push(writeFd);
-    const reader = openFrameReader(readFd, stop.signal);
-    const [header, next] = [reader.header(), reader.next(null)];
-    if (i % 2 === 0) reader.close();
+    const line = openFrameLine({ readFd, style: 'solid' }, stop.signal);
+    const sink = openFramePipe();
+    if (i % 3 > 0) line.writeTo(sink.writeFd);
+    const askAll = (): Promise<unknown>[] => [line.header(), line.next(), line.look(lookInto()), line.finish()];
+    const asked = Promise.allSettled(askAll());
+    if (i % 4 > 1) await sleep(i % 3);
+    if (i % 2 === 0) line.close();
     else stop.abort();
-    await expect(header).rejects.toMatchObject({ code: 'interrupted' });
-    await expect(next).rejects.toMatchObject({ code: 'interrupted' });
-    await expect(reader.next(null)).rejects.toMatchObject({ code: 'interrupted' });
-    reader.close();
+    for (const one of [...(await asked), ...(await Promise.allSettled(askAll()))]) {
+      expect(one).toMatchObject({ status: 'rejected', reason: { code: 'interrupted' } });
+    }
+    // Closed at once, whenever it is told of: an encoder must not wait for it.
+    if (i % 3 === 0) line.writeTo(sink.writeFd);
+    expect(await readToEnd(sink.readFd)).toHaveLength(0);
+    line.close();
   }
   writers.forEach((fd) => {
     closeSync(fd);
   });
-  await settle();
-  expect(openFds() - fdsBefore).toBe(0);
-  expect(threads() - threadsBefore).toBeLessThanOrEqual(0);
+  await expectNoLeak(fdsBefore, threadsBefore);
 });
 
-const oneFrame = {
-  offsets: Uint32Array.from([0, 0]),
-  rects: new Int32Array(),
-  expectedPts: BigInt64Array.from([0n]),
-  timeBase: { num: 1, den: 25 },
-  style: 'solid' as const,
-};
+const lookInto = (more: Partial<LookInto> = {}): LookInto => ({
+  rgb: { pixels: new Float32Array(3 * 4 * 4), width: 4, height: 4 },
+  small: null,
+  matrix: 'bt601',
+  ...more,
+});
 
-test('a pump whose writer or reader has gone ends in an error, not in a dead process', async () => {
-  const masks = {
-    ...oneFrame,
-    offsets: new Uint32Array(6),
-    expectedPts: BigInt64Array.from([0n, 1n, 2n, 3n, 4n]),
-    timeBase: { num: 1, den: 5 },
+test('closed at any moment of its work, a line leaves nothing open, and whoever waits is told', async () => {
+  await sleep(100);
+  const [fdsBefore, threadsBefore] = [openFds(), threads()];
+  for (let moment = 0; moment < 24; moment += 1) {
+    const decoder = await startDecoder({ input: at('large.mp4'), niceness: 0 });
+    const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' });
+    const sink = openFramePipe();
+    line.writeTo(sink.writeFd);
+    const out = moment % 2 === 0 ? readToEnd(sink.readFd) : null;
+    const work = (async () => {
+      while ((await line.next()) !== null) {
+        await line.look(lookInto());
+        if (moment % 3 > 0) line.release(bare(1));
+      }
+      if (moment % 3 === 0) line.release(bare(5));
+      return line.finish();
+    })();
+    setTimeout(() => {
+      line.close();
+    }, moment * 4);
+    const end = await work.catch((error: unknown) => error);
+    if (end !== 5) expect(end).toMatchObject({ code: 'interrupted' });
+    decoder.stop();
+    if (out === null) closeSync(sink.readFd);
+    else await out;
+  }
+  await expectNoLeak(fdsBefore, threadsBefore);
+});
+
+test('an encoder or a decoder that has gone ends in an error, not in a dead process', async () => {
+  await sleep(100);
+  const [fdsBefore, threadsBefore] = [openFds(), threads()];
+  const pass = async (line: FrameLine): Promise<number> => {
+    while ((await line.next()) !== null) line.release(bare(1));
+    return line.finish();
   };
-  const start = async (useOutput: (fd: number) => void): Promise<unknown> => {
-    const decoder = await startDecoder({ input: at('small.mkv'), pixelFormat: 'yuv420p' });
-    const output = openFramePipe();
-    const pumping = pumpFrames({
-      ...masks,
-      readFd: decoder.readFd,
-      writeFd: output.writeFd,
-      firstFrame: 0,
-      endFrame: 5,
-    });
-    useOutput(output.readFd);
-    return pumping;
-  };
-  await makeClip(at('small.mkv'), 'testsrc=s=1280x720:r=5:d=1', '-c:v', 'libx264', '-pix_fmt', 'yuv420p');
-  await expect(start(closeSync)).rejects.toMatchObject({ code: 'ffmpeg-failed' });
-  // Nobody reads: an abort ends it all the same.
-  const stop = new AbortController();
-  const stuck = openFramePipe();
-  const decoder = await startDecoder({ input: at('small.mkv'), pixelFormat: 'yuv420p', signal: stop.signal });
-  const pumping = pumpFrames({
-    ...masks,
-    readFd: decoder.readFd,
-    writeFd: stuck.writeFd,
-    firstFrame: 0,
-    endFrame: 5,
-    signal: stop.signal,
-  });
-  setTimeout(() => {
-    stop.abort();
-  }, 200);
-  await expect(pumping).rejects.toMatchObject({ code: 'interrupted' });
-  closeSync(stuck.readFd);
+  const decoder = await startDecoder({ input: at('large.mp4') });
+  const broken = openFramePipe();
+  const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' });
+  line.writeTo(broken.writeFd);
+  closeSync(broken.readFd);
+  await expect(pass(line)).rejects.toMatchObject({ code: 'ffmpeg-failed' });
+  // The reason stays the same for whoever asks later.
+  await expect(line.next()).rejects.toMatchObject({ code: 'ffmpeg-failed' });
   // The writer closes without a word.
   const silent = openFramePipe();
   const sink = openFramePipe();
   closeSync(silent.writeFd);
-  await expect(
-    pumpFrames({ ...masks, readFd: silent.readFd, writeFd: sink.writeFd, firstFrame: 0, endFrame: 5 }),
-  ).rejects.toMatchObject({ code: 'ffmpeg-failed' });
+  const empty = openFrameLine({ readFd: silent.readFd, style: 'solid' });
+  empty.writeTo(sink.writeFd);
+  await expect(pass(empty)).rejects.toMatchObject({ code: 'ffmpeg-failed' });
+  const finished = lineOf(Buffer.alloc(0));
+  finished.writeTo(openFramePipe().writeFd);
+  await expect(finished.finish()).rejects.toMatchObject({ code: 'ffmpeg-failed' });
   closeSync(sink.readFd);
+  await expectNoLeak(fdsBefore + 1, threadsBefore);
 });
 
-test('masks that do not fit together are refused before anything runs, and their pipes closed', async () => {
-  await settle();
-  const before = openFds();
-  const wrong: object[] = [
-    { offsets: Uint32Array.from([0]) },
-    { offsets: Uint32Array.from([0, 1]) },
-    { rects: Int32Array.from([1, 2, 3]) },
-    { offsets: Uint32Array.from([0, 1]), rects: Int32Array.from([0, 0, -4, 4]) },
-    { timeBase: { num: 0, den: 25 } },
-    { style: 'blur' },
-    { expectedPts: BigInt64Array.from([3n, 3n]), offsets: Uint32Array.from([0, 0, 0]) },
-    { label: { texts: ['A'], textOfFrame: Uint32Array.from([1]), edge: 'top' } },
-    { label: { texts: [], textOfFrame: Uint32Array.from([]), edge: 'top' } },
+test('what cannot be done is refused, and the line goes on', async () => {
+  const line = lineOf(small);
+  const sink = openFramePipe();
+  const out = readToEnd(sink.readFd);
+  expect(() => {
+    line.release(bare(1));
+  }).toThrow(/not read yet/);
+  line.writeTo(sink.writeFd);
+  const second = openFramePipe();
+  expect(() => {
+    line.writeTo(second.writeFd);
+  }).toThrow(/elsewhere/);
+  expect(await readToEnd(second.readFd)).toHaveLength(0);
+  await line.next();
+  expect(() => {
+    line.release(bare(2));
+  }).toThrow(/not read yet/);
+  const wrongLooks: LookInto[] = [
+    lookInto({ rgb: { pixels: new Float32Array(47), width: 4, height: 4 } }),
+    lookInto({ rgb: { pixels: new Float32Array(48), width: -4, height: -4 } }),
+    lookInto({ rgb: { pixels: new Float32Array(0), width: 0, height: 4 } }),
+    lookInto({ rgb: { pixels: new Uint8Array(48) as unknown as Float32Array, width: 4, height: 4 } }),
+    lookInto({ rgb: { pixels: [] as unknown as Float32Array, width: 4, height: 4 } }),
+    lookInto({ small: { pixels: new Uint8Array(16), width: 4, height: 4 } }),
+    lookInto({ small: { pixels: new Uint8Array(24), width: 4, height: 1e9 } }),
   ];
-  for (const part of wrong) {
-    const { readFd, writeFd } = openFramePipe();
-    await expect(checkFrames({ ...oneFrame, ...part, readFd })).rejects.toMatchObject({ code: 'internal' });
-    closeSync(writeFd);
+  for (const wrong of wrongLooks) expect(() => line.look(wrong)).toThrow(/size|array/);
+  const wrongMasks: object[] = [
+    { counts: Uint32Array.from([1]) },
+    { counts: Uint32Array.from([4294967295]) },
+    { counts: Uint8Array.from([0]) },
+    { counts: [0] },
+    { rects: Int32Array.from([1, 2, 3]) },
+    { rects: Int32Array.from([1, 2, 3, 4]) },
+    { rects: Uint8Array.from([1, 2, 3, 4]), counts: Uint32Array.from([1]) },
+    { rects: Int32Array.from([0, 0, -4, 4]), counts: Uint32Array.from([1]) },
+    { texts: ['A', 'B'] },
+    { texts: [] },
+  ];
+  for (const wrong of wrongMasks) {
+    expect(() => {
+      line.release({ ...bare(1), ...wrong });
+    }, JSON.stringify(wrong)).toThrow();
+  }
+  line.release(bare(1));
+  while ((await line.next()) !== null) line.release(bare(1));
+  expect(await line.finish()).toBe(5);
+  expect(readNut(await out).frames).toHaveLength(5);
+});
+
+test('an end with frames whose masks nobody told is an error, and so is an encoder that comes late', async () => {
+  const line = lineOf(small);
+  const sink = openFramePipe();
+  const out = readToEnd(sink.readFd);
+  line.writeTo(sink.writeFd);
+  while ((await line.next()) !== null);
+  line.release(bare(4));
+  await expect(line.finish()).rejects.toMatchObject({ code: 'internal' });
+  await out;
+  const late = lineOf(small);
+  await late.next();
+  await late.next();
+  const { readFd, writeFd } = openFramePipe();
+  expect(() => {
+    late.writeTo(writeFd);
+  }).toThrow(/elsewhere/);
+  closeSync(readFd);
+  late.close();
+  // No frame in hand, nothing to look at.
+  await expect(lineOf(small).look(lookInto())).rejects.toMatchObject({ code: 'internal' });
+});
+
+test('options that make no sense are refused before anything runs, and their pipes closed', async () => {
+  await sleep(50);
+  const before = openFds();
+  for (const part of [{ style: 'blur' }, { label: { edge: 'top' } }, { label: 7 }, { style: undefined }]) {
+    for (const open of [openFrameLine, checkFrames]) {
+      const { readFd, writeFd } = openFramePipe();
+      expect(() => open({ style: 'solid', ...part, readFd } as never)).toThrow(GatewayError);
+      closeSync(writeFd);
+    }
   }
   expect(openFds()).toBe(before);
 });
 
-test('a process with an open reader ends by itself', async () => {
-  const addon = join(import.meta.dirname, '../../dist/native/tredive.node');
-  const script = `const a=require(${JSON.stringify(addon)});const p=a.openFramePipe();const r=a.openFrameReader(p.readFd);
-    if (process.argv[1] === 'pending') { r.next(null).catch(() => {}); setTimeout(() => process.exit(0), 50); }`;
+const addon = join(import.meta.dirname, '../../dist/native/tredive.node');
+
+test('a process with an open line ends by itself', async () => {
+  const script = `const a=require(${JSON.stringify(addon)});const p=a.openFramePipe();
+    const r=a.openFrameLine({readFd:p.readFd,style:'solid'});
+    if (process.argv[1] === 'pending') { r.next().catch(() => {}); setTimeout(() => process.exit(0), 50); }`;
   for (const mode of ['idle', 'pending']) {
     const code = await new Promise((done) => {
       spawn(process.execPath, ['-e', script, mode], { stdio: 'inherit', timeout: 10_000 }).on('exit', (status, by) => {
@@ -249,13 +330,10 @@ test('a process with an open reader ends by itself', async () => {
   }
 });
 
-test('a worker thread that is terminated takes its readers and pumps with it', async () => {
-  const addon = join(import.meta.dirname, '../../dist/native/tredive.node');
+test('a worker thread that is terminated takes its lines and checks with it', async () => {
   const script = `
     const { Worker, isMainThread, parentPort } = require('worker_threads');
     const a = require(${JSON.stringify(addon)});
-    const masks = { offsets: new Uint32Array(2), rects: new Int32Array(0), expectedPts: new BigInt64Array(1),
-      timeBase: { num: 1, den: 25 }, style: 'solid' };
     if (isMainThread) (async () => {
       const threads = () => require('fs').readdirSync('/proc/self/task').length;
       const once = async () => {
@@ -268,10 +346,15 @@ test('a worker thread that is terminated takes its readers and pumps with it', a
       for (let i = 0; i < 5; i++) await once();
       process.exit(threads() > before ? 1 : 0);
     })(); else {
-      a.openFrameReader(a.openFramePipe().readFd).next(null).catch(() => {});
-      a.pumpFrames({ ...masks, readFd: a.openFramePipe().readFd, writeFd: a.openFramePipe().writeFd, firstFrame: 0,
-        endFrame: 1 }).done.catch(() => {});
-      a.checkFrames({ ...masks, readFd: a.openFramePipe().readFd }).done.catch(() => {});
+      const stuck = () => a.openFrameLine({ readFd: a.openFramePipe().readFd, style: 'solid' });
+      stuck().next().catch(() => {});
+      const fed = stuck();
+      fed.writeTo(a.openFramePipe().writeFd);
+      fed.next().catch(() => {});
+      fed.finish().catch(() => {});
+      const check = a.checkFrames({ readFd: a.openFramePipe().readFd, style: 'solid' });
+      check.done.catch(() => {});
+      check.expect({ counts: new Uint32Array(3), rects: new Int32Array(0) });
       parentPort.postMessage(1);
     }`;
   const code = await new Promise((done) => {

@@ -24,15 +24,16 @@ const track = (id: number, firstFrame: number, endFrame: number): Track => ({
 });
 
 const analysis: Analysis = {
-  version: 1,
+  version: 2,
   width: 160,
   height: 120,
   timeBase: { num: 1, den: 1000 },
   pts: Array.from({ length: 100 }, (_, frame) => frame * 100),
   fps: 10,
+  zones: [],
   tracks: [track(1, 0, 30), track(2, 28, 60), track(3, 70, 100)],
   searched: { firstFrame: 10, endFrame: 90 },
-  detector: { name: 'stand-in', sha256: 'ab'.repeat(32), width: 160, height: 120, minScore: 0.2 },
+  detector: { name: 'stand-in', sha256: 'ab'.repeat(32), width: 160, height: 120, minScore: 0.2, framesLookedAt: 60 },
   damaged: false,
   notes: [],
 };

@@ -70,13 +70,13 @@ fs.writeFileSync(
   path.join(outDir, 'centernet.json'),
   `${JSON.stringify(
     {
+      version: 2,
       name: 'centernet',
       file: 'centernet.onnx',
       sha256: createHash('sha256').update(model).digest('hex'),
       decoder: 'centernet',
-      input: { name: 'image', layout: 'NCHW', channels: 'RGB', range: [0, 255], multipleOf: 32, sizes: 'dynamic' },
-      outputs: { scores: 'scores', distances: 'distances', stride: 4 },
       classes: CLASSES,
+      input: { name: 'image', layout: 'nchw', channels: 'rgb', range: '0-255', size: { multipleOf: 32 } },
       origin: { package: origin.name, version: origin.version, file: 'models/centernet.json' },
       licence: 'MIT; see NOTICE',
     },

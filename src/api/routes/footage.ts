@@ -1,6 +1,7 @@
 /** What shows people: tracks, masked copies, the package. */
 import { z } from 'zod';
 import { GatewayError, toGatewayError } from '../../errors.js';
+import { parseAnalysis } from '../../redaction/analysis.js';
 import { joinBeneath, readTextIfThere } from '../../platform/durable-file.js';
 import { derivedOfRequest } from '../../store/derived-files.js';
 import type { Database } from '../../store/database.js';
@@ -44,8 +45,9 @@ export const footageRoutes: readonly Route[] = [
         });
       }
       try {
-        return { analysis: JSON.parse(text) as unknown, decisions: item.decisions };
+        return { analysis: parseAnalysis(text), decisions: item.decisions };
       } catch (error) {
+        if (error instanceof GatewayError) throw error;
         throw new GatewayError('io-failed', toGatewayError(error, `reading ${item.planPath}`).message, {
           cause: error,
         });

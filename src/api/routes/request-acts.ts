@@ -2,30 +2,14 @@
 import { z } from 'zod';
 import { assertTransition } from '../../domain/disclosure.js';
 import { GatewayError } from '../../errors.js';
+import { decisionsForm } from '../../redaction/forms.js';
 import { getRequest, itemsOf } from '../../store/requests.js';
 import type { ApiDeps } from '../deps.js';
 import { route, type Route } from '../route.js';
 import { closeReasons, type RequestStateView } from '../views.js';
 import { requestParams } from './requests.js';
 
-const frame = z.int().min(0).max(100_000_000);
-const pixels = z.number().min(-100_000).max(100_000);
 const reason = z.string().trim().min(1).max(2000).nullable();
-
-const decisions = z.strictObject({
-  keepVisible: z
-    .array(z.strictObject({ trackId: z.int().min(0), fromFrame: frame.optional(), toFrame: frame.optional() }))
-    .max(10_000),
-  drawn: z
-    .array(
-      z.strictObject({
-        fromFrame: frame,
-        toFrame: frame,
-        box: z.strictObject({ x: pixels, y: pixels, w: pixels.positive(), h: pixels.positive() }),
-      }),
-    )
-    .max(10_000),
-});
 
 const stateOf = (deps: ApiDeps, id: string): RequestStateView => ({
   request: getRequest(deps.store.db, id),
@@ -63,7 +47,7 @@ export const requestActRoutes: readonly Route[] = [
     params: requestParams,
     body: z.strictObject({
       items: z
-        .array(z.strictObject({ position: z.int().min(0), decisions }))
+        .array(z.strictObject({ position: z.int().min(0), decisions: decisionsForm }))
         .min(1)
         .max(1000),
     }),

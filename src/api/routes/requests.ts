@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { stat } from 'node:fs/promises';
 import { recipientKinds } from '../../domain/camera.js';
 import { disclosureGrounds, type DisclosureGround } from '../../domain/disclosure.js';
+import { modeOf } from '../../domain/mask-decisions.js';
 import { joinBeneath } from '../../platform/durable-file.js';
 import { eventsOf } from '../../store/audit-log.js';
 import type { Database } from '../../store/database.js';
@@ -42,8 +43,10 @@ const itemView = (item: RequestItem): ItemView => ({
   sha256: item.sha256,
   redactedSha256: item.redactedSha256,
   summary: item.summary,
+  mode: modeOf(item.decisions),
   keptVisible: item.decisions.keepVisible.length,
   drawn: item.decisions.drawn.length,
+  overlaps: item.summary.overlaps ?? [],
 });
 
 /** Names of the users that these actors and ids stand for. */

@@ -1,10 +1,10 @@
-import './no-telemetry.js';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Detection, DetectorOptions, OpenDetector } from './detector.js';
+import { makeFeeder } from './input.js';
+import { wantedClasses } from './kinds.js';
+import { floatsOf, openSession } from './session.js';
 
 /** The network's picture is a quarter of its input. */
 const stride = 4;
-const vehicleClasses = new Set(['bicycle', 'car', 'motorcycle', 'bus', 'train', 'truck']);
 
 interface CentreNetMaps {
   /** One map of `cols * rows` for each class, 0..1. */
@@ -24,15 +24,14 @@ export function findPeaks(maps: CentreNetMaps, classes: readonly string[], optio
   const { scores, distances, cols, rows } = maps;
   const cells = cols * rows;
   const found: Detection[] = [];
-  for (const [index, name] of classes.entries()) {
-    const kind = name === 'person' ? 'person' : vehicleClasses.has(name) ? 'vehicle' : null;
-    if (kind === null || (kind === 'vehicle' && !options.vehicles)) continue;
+  for (const { index, name, kind } of wantedClasses(classes, options)) {
     const map = scores.subarray(index * cells, (index + 1) * cells);
     if (map.length !== cells) throw new Error(`The score map of class ${name} is cut short.`);
     for (let cell = 0; cell < cells; cell += 1) {
       const score = map[cell] ?? Number.NaN;
-      if (!Number.isFinite(score)) throw new Error(`The score map of class ${name} holds ${score}.`);
-      if (score < options.minScore || !isPeak(map, cell, cols, rows, score)) continue;
+      if (score < options.minScore && score >= 0) continue;
+      if (!(score >= 0 && score <= 1)) throw new Error(`The score map of class ${name} holds ${score}.`);
+      if (!isPeak(map, cell, cols, rows, score)) continue;
       const side = (which: number): number => distances[which * cells + cell] ?? Number.NaN;
       const [x, y] = [(cell % cols) * stride, Math.floor(cell / cols) * stride];
       const [left, top, right, bottom] = [x - side(0), y - side(1), x + side(2), y + side(3)];
@@ -54,27 +53,24 @@ function isPeak(map: Float32Array, cell: number, cols: number, rows: number, sco
   return true;
 }
 
-/** MobileNetV3-CenterNet as tooling/model/convert-centernet.mjs makes it. One thread: two sessions beat one with two. */
-export const openCentreNet: OpenDetector = async (manifest, modelPath, options) => {
-  const session = await InferenceSession.create(modelPath, {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    executionProviders: ['cpu'],
-    graphOptimizationLevel: 'all',
-  });
+/** A CenterNet with the outputs `scores` and `distances`, as tooling/model/convert-centernet.mjs makes it. */
+export const openCentreNet: OpenDetector = async (manifest, model, options) => {
+  const session = await openSession(model, manifest.input.name);
+  const feed = makeFeeder(manifest.input);
   return {
     name: manifest.name,
     async detect(rgbPlanar, width, height) {
-      const image = new Tensor('float32', rgbPlanar, [1, 3, height, width]);
-      const { scores, distances } = await session.run({ [manifest.input.name]: image });
-      if (!(scores?.data instanceof Float32Array) || !(distances?.data instanceof Float32Array)) {
-        throw new Error('The model gave other outputs than its manifest says.');
-      }
-      const [cols, rows] = [width / stride, height / stride];
-      const maps = { scores: scores.data, distances: distances.data, cols, rows };
+      const fed = feed(rgbPlanar, width, height);
+      const outputs = await session.run(fed);
+      const [cols, rows] = [fed.width / stride, fed.height / stride];
+      const map = (name: string, channels: number): Float32Array => {
+        const { data, dims } = floatsOf(outputs, name);
+        if (dims.join() === [1, channels, rows, cols].join()) return data;
+        throw new Error(`"${name}" has the shape [${dims.join(', ')}], not [1, ${channels}, ${rows}, ${cols}].`);
+      };
+      const maps = { scores: map('scores', manifest.classes.length), distances: map('distances', 4), cols, rows };
       return findPeaks(maps, manifest.classes, options);
     },
-    close: () => session.release(),
+    close: () => session.close(),
   };
 };

@@ -1,13 +1,14 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { GatewayError } from '../../errors.js';
-import { builtInManifest, packageRoot, readManifest } from './index.js';
+import { compiledFile } from './compiled.js';
 import type { Detection, DetectorOptions } from './detector.js';
+import { detectionSize, takesSize } from './input.js';
+import { builtInManifest, readManifest } from './manifest.js';
+import './no-telemetry.js';
 import type { WorkerCommand, WorkerReply, WorkerRequest, WorkerSetup } from './worker.js';
 
 interface DetectorPoolOptions extends DetectorOptions {
-  /** Threads, each with a model of its own. Default 2: what the smallest supported machine has in cores. */
+  /** Threads at most, each with a model of its own. Default 2: what the smallest supported machine has in cores. */
   readonly workers?: number | undefined;
   /** Default: the model that the build makes. */
   readonly manifestPath?: string | undefined;
@@ -17,8 +18,8 @@ export interface DetectorPool {
   readonly name: string;
   /** Of the model file. */
   readonly sha256: string;
-  /** Width and height of a frame must be multiples of this. */
-  readonly multipleOf: number;
+  /** The size in which it wants to see a picture; what is handed to `detect` must have it. See detectionSize. */
+  sizeFor(picture: { readonly width: number; readonly height: number }): { width: number; height: number };
   /** Frames that are worked on at once; more than that wait in line. */
   readonly workers: number;
   /**
@@ -35,6 +36,12 @@ export interface DetectorPool {
   /** For tests of the failing: one thread ends by itself. */
   crashWorker(): Promise<void>;
 }
+
+/**
+ * A thread more is started when at so many answers in a row somebody was waiting: each takes seventy megabytes and half a second
+ * to load its model, and where ffmpeg is the slower side one thread is enough.
+ */
+const crowdedReplies = 6;
 
 interface Job {
   readonly request: WorkerRequest;
@@ -58,20 +65,7 @@ async function end(thread: Thread | undefined, command: WorkerCommand): Promise<
 }
 
 /**
- * A thread can only start from compiled code. Run from the sources (tests), the compiled worker of the last build is taken,
- * so a change in worker.ts, index.ts or a detector needs `npm run build` before a test of the pool sees it.
- */
-function workerPath(): string {
-  const beside = path.join(import.meta.dirname, 'worker.js');
-  const file = existsSync(beside) ? beside : path.join(packageRoot, 'dist/redaction/detectors/worker.js');
-  if (existsSync(file)) return file;
-  throw new GatewayError('detector-failed', `The detector's thread ${file} is missing.`, {
-    remedy: 'Run "npm run build".',
-  });
-}
-
-/**
- * Starts the threads; each loads its model by itself, and the first frames wait for that. Fails closed: once one thread has
+ * Starts the first thread, and more where it does not keep up; each loads its model by itself, and the first frames wait for that. Fails closed: once one thread has
  * failed, everything under way and everything asked later is rejected, since a frame nobody looked at must never pass for
  * an empty one. GatewayError `detector-failed` at once where the model or the compiled worker is missing.
  */
@@ -85,6 +79,8 @@ export function openDetectorPool(options: DetectorPoolOptions): DetectorPool {
   const waiting: Job[] = [];
   let nextId = 0;
   let broken: GatewayError | null = null;
+  const mostThreads = options.workers ?? 2;
+  let crowded = 0;
 
   const fail = (error: GatewayError): void => {
     broken ??= error;
@@ -106,7 +102,7 @@ export function openDetectorPool(options: DetectorPoolOptions): DetectorPool {
   };
 
   const start = (): Thread => {
-    const worker = new Worker(workerPath(), { workerData: setup });
+    const worker = new Worker(compiledFile('worker.js'), { workerData: setup });
     const exited = new Promise<void>((resolve) => {
       worker.once('exit', () => {
         resolve();
@@ -123,6 +119,11 @@ export function openDetectorPool(options: DetectorPoolOptions): DetectorPool {
       if (job?.request.id !== reply.id) return; // Already rejected because another thread failed.
       thread.job = null;
       job.resolve({ detections: reply.detections, frame: reply.frame });
+      crowded = waiting.length > 0 ? crowded + 1 : 0;
+      if (crowded >= crowdedReplies && threads.length < mostThreads) {
+        crowded = 0;
+        threads.push(start());
+      }
       feed();
     });
     thread.worker.on('error', (error) => {
@@ -138,19 +139,18 @@ export function openDetectorPool(options: DetectorPoolOptions): DetectorPool {
     return thread;
   };
 
-  const threads = Array.from({ length: options.workers ?? 2 }, start);
+  const threads = [start()];
 
   return {
     name: manifest.name,
     sha256: manifest.sha256,
-    multipleOf: manifest.input.multipleOf,
-    workers: threads.length,
+    sizeFor: (picture) => detectionSize(picture, manifest.input),
+    workers: mostThreads,
     detect(frame, width, height) {
       return new Promise((resolve, reject) => {
-        const fits = (size: number): boolean => size > 0 && size % manifest.input.multipleOf === 0;
         if (broken !== null) {
           reject(broken);
-        } else if (!fits(width) || !fits(height) || frame.length !== 3 * width * height) {
+        } else if (!takesSize({ width, height }, manifest.input) || frame.length !== 3 * width * height) {
           reject(new GatewayError('internal', `A frame of ${frame.length} floats as ${width}x${height} does not fit.`));
         } else {
           waiting.push({ request: { id: nextId++, frame, width, height }, resolve, reject });

@@ -175,11 +175,15 @@ function Items({ view }: { view: RequestDetailView }): ReactNode {
   );
 }
 
+/** The rest is counted, and in the answer of the API. */
+const overlapsShown = 10;
+
 function Item({ item, onWatch }: { item: ItemView; onWatch: () => void }): ReactNode {
   const { t, i18n } = useTranslation();
   const session = useSession();
   const time = useTime();
   const { summary } = item;
+  const { vehicle = 0, motion = 0 } = summary.tracksByKind ?? {};
   const number = item.position + 1;
   return (
     <div className="item">
@@ -202,17 +206,32 @@ function Item({ item, onWatch }: { item: ItemView; onWatch: () => void }): React
         )}
       </div>
       <div className="tags" style={{ marginTop: 8 }}>
-        <Tag tone="calm">{t('request.people', { count: summary.tracks })}</Tag>
+        <Tag tone="calm">{t('request.people', { count: summary.tracksByKind?.person ?? summary.tracks })}</Tag>
+        {vehicle > 0 && <Tag tone="calm">{t('request.vehicles', { count: vehicle })}</Tag>}
+        {motion > 0 && <Tag tone="calm">{t('request.motions', { count: motion })}</Tag>}
         {summary.uncertainSpans > 0 ? (
           <Tag tone="warn">{t('request.uncertain', { count: summary.uncertainSpans })}</Tag>
         ) : (
           <Tag tone="ok">{t('request.noUncertain')}</Tag>
         )}
+        {item.mode !== 'people-and-motion' && <Tag tone="warn">{t(`request.mode.${item.mode}`)}</Tag>}
         {item.keptVisible > 0 && <Tag tone="warn">{t('request.visible', { count: item.keptVisible })}</Tag>}
         {item.drawn > 0 && <Tag tone="calm">{t('request.drawn', { count: item.drawn })}</Tag>}
+        {item.overlaps.length > 0 && <Tag tone="warn">{t('request.overlaps', { count: item.overlaps.length })}</Tag>}
         {item.hasAudio && <Tag tone="warn">{t('request.sound')}</Tag>}
         {summary.damaged && <Tag tone="bad">{t('request.damaged')}</Tag>}
       </div>
+      {item.overlaps.slice(0, overlapsShown).map(({ keptId, otherId, fromFrame, toFrame, share }) => (
+        <div className="soft small" key={`${keptId} ${otherId} ${fromFrame}`}>
+          {t('request.overlap', {
+            keptId,
+            otherId,
+            first: fromFrame,
+            last: toFrame - 1,
+            percent: Math.ceil(share * 100),
+          })}
+        </div>
+      ))}
     </div>
   );
 }

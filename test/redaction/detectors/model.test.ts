@@ -9,7 +9,8 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { findFfmpeg } from '../../../src/platform/ffmpeg.js';
-import { builtInManifest, openDetector, readManifest } from '../../../src/redaction/detectors/index.js';
+import { openDetector } from '../../../src/redaction/detectors/index.js';
+import { builtInManifest, readManifest } from '../../../src/redaction/detectors/manifest.js';
 
 const side = 512;
 const cells = (side / 4) ** 2;

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { builtInManifest } from '../../../src/redaction/detectors/index.js';
+import { builtInManifest } from '../../../src/redaction/detectors/manifest.js';
 import { openDetectorPool, type DetectorPool } from '../../../src/redaction/detectors/pool.js';
 
 const settings = { minScore: 0.2, vehicles: false };
@@ -89,14 +89,13 @@ describe('the detector pool', () => {
     });
   });
 
-  it('refuses a decoder it does not know', async () => {
+  it('refuses a decoder it does not know', () => {
     const { manifestPath } = copy();
     const manifest = JSON.parse(readFileSync(manifestPath, 'utf8')) as object;
     writeFileSync(manifestPath, JSON.stringify({ ...manifest, decoder: 'astrology' }));
-    await expect(open(manifestPath).detect(frame(), 64, 64)).rejects.toMatchObject({
-      code: 'detector-failed',
-      message: expect.stringContaining('astrology') as string,
-    });
+    expect(() => open(manifestPath)).toThrow(
+      expect.objectContaining({ code: 'detector-failed', message: expect.stringContaining('decoder') as string }),
+    );
   });
 
   it('refuses a frame of a size the model does not take', async () => {
