@@ -49,6 +49,12 @@ void MakeNonBlocking(int fd) {
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) throw Failure::System("fcntl");
 }
 
+/** Less than this is taken as it comes. */
+constexpr size_t kWorthWaitingFor = 128 << 10;
+/** Half of what a pipe holds: its writer is then never held up for long. */
+constexpr size_t kEnough = 512 << 10;
+constexpr int kNapMs = 1;
+
 void WaitFor(int fd, short events, const StopSignal& stop) {
   pollfd waiting[2] = {{fd, events, 0}, {stop.fd(), POLLIN, 0}};
   while (poll(waiting, 2, -1) < 0) {
@@ -62,6 +68,7 @@ void WaitFor(int fd, short events, const StopSignal& stop) {
 FdSource::FdSource(int fd, const StopSignal& stop) : fd_(fd), stop_(stop) { MakeNonBlocking(fd); }
 
 size_t FdSource::Read(uint8_t* into, size_t most) {
+  if (most >= kWorthWaitingFor) LetItFill(most);
   for (;;) {
     const ssize_t got = read(fd_.get(), into, most);
     if (got >= 0) return static_cast<size_t>(got);
@@ -70,6 +77,18 @@ size_t FdSource::Read(uint8_t* into, size_t most) {
     } else if (errno != EINTR) {
       throw Failure::System("reading frames");
     }
+  }
+}
+
+void FdSource::LetItFill(size_t most) {
+  const size_t enough = most < kEnough ? most : kEnough;
+  for (int before = -1;;) {
+    int waiting = 0;
+    if (ioctl(fd_.get(), FIONREAD, &waiting) < 0) return;  // reading will tell what is wrong
+    if (waiting == before || static_cast<size_t>(waiting) >= enough) return;
+    before = waiting;
+    pollfd stopping{stop_.fd(), POLLIN, 0};
+    if (poll(&stopping, 1, kNapMs) != 0) return;
   }
 }
 

@@ -53,6 +53,12 @@ class FdSource : public ByteSource {
   void Close() { fd_.Reset(); }
 
  private:
+  /**
+   * ffmpeg writes frames 32 KiB at a time, and a reader that waits in poll() is woken for each. One that is asleep
+   * is not: it finds the pipe half full when it looks again. Returns early where nothing more comes.
+   */
+  void LetItFill(size_t most);
+
   UniqueFd fd_;
   const StopSignal& stop_;
 };

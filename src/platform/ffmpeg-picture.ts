@@ -63,12 +63,15 @@ function lookAt(
   input: string,
   signal?: AbortSignal,
 ): Promise<string | null> {
-  const args = [
-    ...inputArguments,
-    ...['-map', '0:V:0', '-frames:v', String(framesLookedAt), '-vf', 'showinfo', '-f', 'null', '-'],
+  const at = inputArguments.indexOf('-i');
+  const command = [
+    ...inputArguments.slice(0, at),
+    // The last level named counts; at this one the streams and frames are described. One thread, since more would decode
+    // ahead what nobody asks for.
+    ...['-loglevel', 'info', '-threads', '1'],
+    ...inputArguments.slice(at),
+    ...['-map', '0:V:0', '-frames:v', String(framesLookedAt), '-vf', 'showinfo=checksum=0', '-f', 'null', '-'],
   ];
-  // The last level named counts; at this one the streams and frames are described.
-  const command = [...args.slice(0, args.indexOf('-i')), '-loglevel', 'info', ...args.slice(args.indexOf('-i'))];
   return new Promise((settle, fail) => {
     const options = {
       env: childEnvironment(),
