@@ -26,6 +26,8 @@ interface NativeFile {
 export interface Addon {
   unlinkBeneath(root: Buffer, files: readonly NativeFile[]): Promise<Settled[]>;
   fsyncDirectory(path: Buffer): Promise<void>;
+  openTreeWalk(root: Buffer, folder: Buffer): { next(): Promise<string | null>; close(): void };
+  folderMount(path: Buffer): { readonly filesystem: string; readonly readOnly: boolean };
   openFramePipe(): FramePipe;
   openFrameLine(options: object): NativeLine;
   checkFrames(options: object): NativeCheck;
