@@ -7,7 +7,7 @@ import { migrations, type Database } from './database.js';
 import { missingFromSchema } from './schema-shape.js';
 
 export interface Problem {
-  /** `I1` to `I14`, as numbered in SCHEMA.md. */
+  /** `I1` to `I15`, as numbered in SCHEMA.md. */
   readonly invariant: string;
   readonly detail: string;
 }
@@ -114,6 +114,19 @@ const queries: readonly { readonly invariant: string; readonly sql: string }[] =
     invariant: 'I11',
     sql: `SELECT 'request ' || id || ' is ' || state || ' without an approval of its content' FROM disclosure_request
       WHERE state IN ('approved', 'packaged') AND (approval_hash IS NULL OR reviewed_by IS NULL OR decided_by IS NULL)`,
+  },
+  {
+    invariant: 'I15',
+    sql: `SELECT 'camera ' || id || ' is said to have ' || coalesce(f.segments, 0) || ' segments (' || coalesce(f.missing, 0)
+        || ' missing, ' || coalesce(f.size_bytes, 0) || ' bytes), but has ' || coalesce(s.segments, 0) || ' ('
+        || coalesce(s.missing, 0) || ', ' || coalesce(s.size_bytes, 0) || ')' FROM camera
+      LEFT JOIN camera_footage f ON f.camera_id = id
+      LEFT JOIN (SELECT camera_id, count(*) FILTER (WHERE state <> 'missing') AS segments,
+          count(*) FILTER (WHERE state = 'missing') AS missing,
+          coalesce(sum(size_bytes) FILTER (WHERE state <> 'missing'), 0) AS size_bytes FROM segment GROUP BY camera_id) s
+        ON s.camera_id = id
+      WHERE (coalesce(f.segments, 0), coalesce(f.missing, 0), coalesce(f.size_bytes, 0))
+        <> (coalesce(s.segments, 0), coalesce(s.missing, 0), coalesce(s.size_bytes, 0))`,
   },
 ];
 

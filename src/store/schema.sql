@@ -73,6 +73,34 @@ CREATE TABLE segment (
 CREATE INDEX segment_by_time ON segment (camera_id, start_us, end_us);
 CREATE INDEX segment_by_inode ON segment (inode);
 CREATE INDEX segment_missing ON segment (camera_id, start_us) WHERE state = 'missing';
+-- Of ten minutes and more: a query for a range looks for them apart, and for all others only ten minutes back.
+CREATE INDEX segment_long ON segment (camera_id, start_us, end_us) WHERE end_us - start_us >= 600000000;
+
+-- How much of each camera is on disk, kept by the triggers below: counting millions of rows for each look at the list takes seconds.
+CREATE TABLE camera_footage (
+  camera_id TEXT PRIMARY KEY REFERENCES camera (id),  -- whose footage it is
+  segments INTEGER NOT NULL,                 -- rows that are not missing
+  missing INTEGER NOT NULL,                  -- rows that are
+  size_bytes INTEGER NOT NULL                -- of those that are not missing, together
+) STRICT;
+CREATE TRIGGER camera_footage_insert AFTER INSERT ON segment BEGIN
+  INSERT INTO camera_footage (camera_id, segments, missing, size_bytes)
+    VALUES (NEW.camera_id, NEW.state <> 'missing', NEW.state = 'missing', iif(NEW.state = 'missing', 0, NEW.size_bytes))
+    ON CONFLICT (camera_id) DO UPDATE SET segments = segments + excluded.segments, missing = missing + excluded.missing,
+      size_bytes = size_bytes + excluded.size_bytes;
+END;
+CREATE TRIGGER camera_footage_delete AFTER DELETE ON segment BEGIN
+  UPDATE camera_footage SET segments = segments - (OLD.state <> 'missing'), missing = missing - (OLD.state = 'missing'),
+    size_bytes = size_bytes - iif(OLD.state = 'missing', 0, OLD.size_bytes) WHERE camera_id = OLD.camera_id;
+END;
+CREATE TRIGGER camera_footage_update AFTER UPDATE OF camera_id, state, size_bytes ON segment BEGIN
+  UPDATE camera_footage SET segments = segments - (OLD.state <> 'missing'), missing = missing - (OLD.state = 'missing'),
+    size_bytes = size_bytes - iif(OLD.state = 'missing', 0, OLD.size_bytes) WHERE camera_id = OLD.camera_id;
+  INSERT INTO camera_footage (camera_id, segments, missing, size_bytes)
+    VALUES (NEW.camera_id, NEW.state <> 'missing', NEW.state = 'missing', iif(NEW.state = 'missing', 0, NEW.size_bytes))
+    ON CONFLICT (camera_id) DO UPDATE SET segments = segments + excluded.segments, missing = missing + excluded.missing,
+      size_bytes = size_bytes + excluded.size_bytes;
+END;
 
 -- A file in a root that is not, or not yet, a segment. Never touched by the gateway.
 CREATE TABLE quarantine (

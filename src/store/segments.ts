@@ -220,12 +220,25 @@ export function moveSegment(
   );
 }
 
-/** Segments of the cameras that have a frame in the range, by camera and start; not those that are missing. */
+/** As long as in the condition of the index `segment_long`. */
+const longUs = 600_000_000;
+
+/**
+ * Segments of the cameras that have a frame in the range, by camera and start; not those that are missing. Where a segment that
+ * reaches into the range began is not known; but all that are not long began less than `longUs` before it, and there are few long ones.
+ */
 export function segmentsIn(db: Database, cameraIds: readonly string[], range: TimeRange): Segment[] {
-  const query = db.prepare(
-    `SELECT * FROM segment WHERE camera_id = ? AND start_us < ? AND end_us > ? AND state <> 'missing' ORDER BY start_us, id`,
+  const query = prepared(
+    db,
+    `SELECT * FROM segment INDEXED BY segment_by_time WHERE camera_id = @id AND start_us > @startUs - ${longUs} AND start_us < @endUs
+       AND end_us > @startUs AND state <> 'missing'
+     UNION ALL
+     SELECT * FROM segment INDEXED BY segment_long WHERE camera_id = @id AND start_us <= @startUs - ${longUs} AND end_us > @startUs
+       AND end_us - start_us >= ${longUs} AND state <> 'missing'
+     ORDER BY start_us, id`,
   );
-  return [...cameraIds].sort().flatMap((id) => (query.all(id, range.endUs, range.startUs) as Raw[]).map(fromRaw));
+  const { startUs, endUs } = range;
+  return [...cameraIds].sort().flatMap((id) => (query.all({ id, startUs, endUs }) as Raw[]).map(fromRaw));
 }
 
 /** Indexed segments of a camera whose oldest frame is from `beforeUs` or before, oldest first. For reading alone. */
@@ -325,19 +338,17 @@ export interface CameraFootage {
   readonly newestUs: number | null;
 }
 
-/** What is on disk, by camera. */
+/** What is on disk, by camera. Nothing is counted: see the table `camera_footage`. */
 export const footageByCamera = (db: Database): CameraFootage[] =>
-  db
-    .prepare(
-      `SELECT camera.id AS cameraId,
-         count(segment.id) FILTER (WHERE segment.state <> 'missing') AS segments,
-         count(segment.id) FILTER (WHERE segment.state = 'missing') AS missing,
-         coalesce(sum(segment.size_bytes) FILTER (WHERE segment.state <> 'missing'), 0) AS sizeBytes,
-         min(segment.start_us) FILTER (WHERE segment.state <> 'missing') AS oldestUs,
-         max(segment.end_us) FILTER (WHERE segment.state <> 'missing') AS newestUs
-       FROM camera LEFT JOIN segment ON segment.camera_id = camera.id GROUP BY camera.id ORDER BY camera.id`,
-    )
-    .all() as CameraFootage[];
+  prepared(
+    db,
+    `SELECT id AS cameraId, coalesce(segments, 0) AS segments, coalesce(missing, 0) AS missing,
+       coalesce(size_bytes, 0) AS sizeBytes,
+       (SELECT start_us FROM segment WHERE camera_id = camera.id AND state <> 'missing' ORDER BY start_us LIMIT 1) AS oldestUs,
+       (SELECT end_us FROM segment WHERE camera_id = camera.id AND state <> 'missing' ORDER BY start_us DESC, end_us DESC
+          LIMIT 1) AS newestUs
+     FROM camera LEFT JOIN camera_footage ON camera_footage.camera_id = camera.id ORDER BY id`,
+  ).all() as CameraFootage[];
 
 /** Path of the newest segment of each camera in a root: where something is being written. */
 export const newestPaths = (db: Database, rootId: string): string[] =>

@@ -84,6 +84,7 @@ describe('migrations', () => {
       [1, '0001-initial.sql'],
       [2, '0002-retention-clock-and-held.sql'],
       [3, '0003-roots-and-moved-files.sql'],
+      [4, '0004-ranges-and-footage.sql'],
     ]);
   });
 
