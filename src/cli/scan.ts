@@ -4,6 +4,7 @@ import { count, define, progressBar, withGateway, type CommonOptions } from './c
 
 interface ScanOptions extends CommonOptions {
   readonly acceptVanished?: readonly string[];
+  readonly acceptRoot?: readonly string[];
 }
 
 export function scan(program: Command): void {
@@ -13,7 +14,8 @@ export function scan(program: Command): void {
     .option(
       '--accept-vanished <camera...>',
       'the files of these cameras are really gone: mark them as missing though most of them are',
-    );
+    )
+    .option('--accept-root <root...>', 'the folder that is there now is the right one: its disk was replaced');
   define<ScanOptions>(command, ({ options, signal }) =>
     withGateway(options, signal, async (gateway) => {
       const bar = progressBar('files');
@@ -21,6 +23,7 @@ export function scan(program: Command): void {
         const result = await scanRoots(gateway.recordings, {
           signal,
           acceptVanished: options.acceptVanished ?? [],
+          acceptRoots: options.acceptRoot ?? [],
           onProgress: ({ done, total }) => {
             bar.update(done, total);
           },

@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.js';
 import type { Note } from '../store/audit-log.js';
 import { findCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
-import { findQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
+import { findQuarantine, hasQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
 import { anyMissing, findByPath, insertIfNew, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
@@ -28,6 +28,7 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
   ctx.store.act('gateway', (note) => {
     const cameras = new Set<string>();
     const mayReturn = anyMissing(db);
+    const mayLeave = hasQuarantine(db, root.id);
     for (const one of news) {
       if (one.kind === 'segment') {
         const { segment } = one;
@@ -35,10 +36,10 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
           cameras.add(segment.cameraId);
           knowCamera(ctx, note, segment.cameraId, one.cameraLabel);
         }
-        removeQuarantine(db, root.id, one.path);
+        if (mayLeave) removeQuarantine(db, root.id, one.path);
         if (mayReturn && takeBack(db, segment)) {
           result.moved += 1;
-        } else if (insertIfNew(db, segment) !== null) {
+        } else if (insertIfNew(db, segment)) {
           result.added += 1;
         } else {
           const known = findByPath(db, root.id, one.path);

@@ -1,11 +1,12 @@
 /** Is a root the folder that it was? Nothing in a root is judged, marked or deleted while that is in doubt. */
 import { lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { GatewayError, toGatewayError } from '../errors.js';
 import { inodeOf, judgeFolder, markFolder } from '../platform/root-folder.js';
 import type { Database } from '../store/database.js';
-import { findRoot, putRoot, putRootMark } from '../store/roots.js';
+import { findRoot, putRoot, putRootMark, type RootMark } from '../store/roots.js';
 import { hasSegments, newestOfRoot } from '../store/segments.js';
-import { openTask } from '../store/tasks.js';
+import { closeTask, openTask } from '../store/tasks.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
 
 /** How many of the newest files are looked for where the folder alone does not tell: one that is there is enough. */
@@ -76,6 +77,33 @@ export function putSeenRoots({ store, roots }: Pick<RecordingsContext, 'store' |
     }
     markIfTrusted({ store }, root);
   }
+}
+
+/**
+ * A person vouches for the folder that is there now: an archive was copied to another disk, say. It is the root from here on, and
+ * what lies in it is compared with the index as ever: same paths keep their segments, and where most is gone a person is asked.
+ * Throws `root-untrusted` where there is no folder.
+ */
+export function acceptRoot({ store }: Pick<RecordingsContext, 'store'>, root: RecordingRoot): void {
+  const { db, clock } = store;
+  let identity: string;
+  let mark: RootMark;
+  try {
+    identity = inodeOf(root.path);
+    mark = markFolder(root.path, null);
+  } catch (error) {
+    throw new GatewayError('root-untrusted', toGatewayError(error, `looking at root "${root.id}"`).message, {
+      remedy: 'Mount it, or correct its path.',
+      cause: error,
+    });
+  }
+  const firstSeenUs = findRoot(db, root.id)?.firstSeenUs ?? clock.nowUs();
+  store.act('operator', (note) => {
+    putRoot(db, { id: root.id, path: root.path, identity, firstSeenUs });
+    putRootMark(db, root.id, mark);
+    closeTask(db, 'root-untrusted', `root:${root.id}`, clock.nowUs());
+    note('config.applied', `root:${root.id}`, { accepted: true, marked: mark.marker !== null });
+  });
 }
 
 /** What a trusted root is known by, brought up to date; a root in doubt keeps what it was known by. */

@@ -11,7 +11,7 @@ import { examine, sameFile, statOf, type Examined } from './examine.js';
 import { ingest } from './ingest.js';
 import { applyMoves, findMoved, type Move } from './moved.js';
 import { makePace } from './pace.js';
-import { raiseRootAlarm, rootProblem } from './roots.js';
+import { acceptRoot, raiseRootAlarm, rootProblem } from './roots.js';
 import { judgeNotMet, vanishedTask, type Vanished } from './vanished.js';
 
 export interface ScanResult {
@@ -47,10 +47,12 @@ export interface ScanRun {
   readonly onProgress?: (progress: { done: number; total: number | null }) => void;
   /** Cameras of which a person said that their files are gone for good. */
   readonly acceptVanished?: readonly string[];
+  /** Roots of which a person said that the folder which is there now is the right one. */
+  readonly acceptRoots?: readonly string[];
 }
 
 /** Rows in one transaction. */
-const batchSize = 1000;
+const batchSize = 2000;
 const probesAtOnce = 4;
 
 /** Indexes every root once. A root in doubt is left as it is and named in `refused`; if all are, that is an error. */
@@ -79,7 +81,7 @@ export async function scanRoots(ctx: RecordingsContext, run: ScanRun = {}): Prom
     raiseRootAlarm(ctx, root, reason);
     total.refused.push({ rootId: root.id, reason });
   };
-  for (const root of ctx.roots) {
+  for (const root of acceptedFirst(ctx, run.acceptRoots ?? [])) {
     const problem = rootProblem(ctx.store.db, root.id, root.path);
     if (problem !== null) {
       refuse(root, problem);
@@ -129,6 +131,18 @@ export async function scanRoots(ctx: RecordingsContext, run: ScanRun = {}): Prom
     });
   }
   return { ...total, seconds: (ctx.store.clock.monotonicMs() - began) / 1000 };
+}
+
+/** All roots, once those that a person vouched for are known by what is there now. Throws `not-found` for one that is none. */
+function acceptedFirst(ctx: RecordingsContext, accepted: readonly string[]): readonly RecordingRoot[] {
+  for (const id of accepted) {
+    const root = ctx.roots.find((one) => one.id === id);
+    if (root === undefined) {
+      throw new GatewayError('not-found', `There is no root "${id}".`, { remedy: 'See "roots" in the configuration.' });
+    }
+    acceptRoot(ctx, root);
+  }
+  return ctx.roots;
 }
 
 /** Where the files of a camera are back, or were given up, nobody has to be asked any more. */

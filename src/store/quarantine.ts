@@ -37,6 +37,9 @@ export const findQuarantine = (db: Database, rootId: string, path: string): Quar
   (prepared(db, `SELECT ${columns} FROM quarantine WHERE root_id = ? AND path = ?`).get(rootId, path) as
     QuarantineRow | undefined) ?? null;
 
+export const hasQuarantine = (db: Database, rootId: string): boolean =>
+  prepared(db, 'SELECT 1 FROM quarantine WHERE root_id = ? LIMIT 1').get(rootId) !== undefined;
+
 /** A page of a root's quarantine in the byte order of its paths, as `segmentStamps`; without names that are no UTF-8. */
 export const quarantineStamps = (
   db: Database,

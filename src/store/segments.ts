@@ -60,20 +60,40 @@ const toParams = (segment: Omit<Segment, 'id' | 'state'>): Record<string, unknow
 const insertSql = `INSERT INTO segment (root_id, path, camera_id, start_us, end_us, time_source, time_quality,
     time_disagreement_ms, size_bytes, inode, mtime_us, container, codec, width, height, frame_rate, has_audio,
     truncated, state, first_seen_us)
-  VALUES (@rootId, @path, @cameraId, @startUs, @endUs, @timeSource, @timeQuality, @timeDisagreementMs, @sizeBytes,
-    @inode, @mtimeUs, @container, @codec, @width, @height, @frameRate, @hasAudio, @truncated, 'indexed', @firstSeenUs)`;
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'indexed', ?)`;
+
+/** By position, which is bound in a third of the time: this runs for each file of a first index. */
+const toInsert = (segment: Omit<Segment, 'id' | 'state'>): unknown[] => [
+  segment.rootId,
+  segment.path,
+  segment.cameraId,
+  segment.startUs,
+  segment.endUs,
+  segment.timeSource,
+  segment.timeQuality,
+  segment.timeDisagreementMs,
+  segment.sizeBytes,
+  segment.inode,
+  segment.mtimeUs,
+  segment.container,
+  segment.codec,
+  segment.width,
+  segment.height,
+  segment.frameRate,
+  segment.hasAudio ? 1 : 0,
+  segment.truncated ? 1 : 0,
+  segment.firstSeenUs,
+];
 
 /** Adds a segment and gives its id. */
 export const insertSegment = (db: Database, segment: Omit<Segment, 'id' | 'state'>): number =>
-  Number(prepared(db, insertSql).run(toParams(segment)).lastInsertRowid);
+  Number(prepared(db, insertSql).run(toInsert(segment)).lastInsertRowid);
 
-/** As insertSegment, or null where there is a row of this path. */
-export const insertIfNew = (db: Database, segment: Omit<Segment, 'id' | 'state'>): number | null => {
-  const { changes, lastInsertRowid } = prepared(db, `${insertSql} ON CONFLICT (root_id, path) DO NOTHING`).run(
-    toParams(segment),
-  );
-  return changes === 0 ? null : Number(lastInsertRowid);
-};
+const insertIfNewSql = `${insertSql} ON CONFLICT (root_id, path) DO NOTHING`;
+
+/** Adds a segment unless there is a row of its path. Whether it did. */
+export const insertIfNew = (db: Database, segment: Omit<Segment, 'id' | 'state'>): boolean =>
+  prepared(db, insertIfNewSql).run(toInsert(segment)).changes > 0;
 
 /**
  * Replaces what is known of a file that changed on disk or came back. Its oldest frame can only become older: what was once

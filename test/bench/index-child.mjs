@@ -39,12 +39,15 @@ if (how === 'serve') {
   process.send({ port: server.address().port });
   await told;
 }
+const cpuBefore = process.cpuUsage();
 const began = performance.now();
 const { added, unchanged, segments, quarantined } = await scanRoots({ ...gateway.recordings, quietMs: 0, probe });
 const seconds = (performance.now() - began) / 1000;
+const cpu = process.cpuUsage(cpuBefore);
+const cpuSeconds = (cpu.user + cpu.system) / 1e6;
 const peakMb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
 const ended = once(process, 'message');
-process.send({ result: { added, unchanged, segments, quarantined: quarantined.length, seconds, peakMb } });
+process.send({ result: { added, unchanged, segments, quarantined: quarantined.length, seconds, cpuSeconds, peakMb } });
 await ended;
 server.close();
 server.closeAllConnections();

@@ -7,7 +7,17 @@
 // first       the index of an empty database
 // unchanged   a scan that finds nothing new, while the API is asked every few milliseconds by another process
 import { fork, spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { get, Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -20,13 +30,13 @@ const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >>
 const percentile = (numbers, share) => [...numbers].sort((a, b) => a - b)[Math.floor((numbers.length - 1) * share)];
 const two = (number) => String(number).padStart(2, '0');
 
-/** Segments of ten seconds, so 360 in an hour of a camera; as many hours as it takes, the last of them yesterday. */
+/** Segments of ten seconds, so 360 in an hour of a camera; as many hours as it takes, backwards from yesterday: what is there stays. */
 function makeArchive(root, files) {
   const hours = Math.ceil(files / cameras / 360);
   const endMs = Math.floor(Date.now() / 86_400_000) * 86_400_000;
   let made = 0;
   for (let hour = 0; hour < hours; hour += 1) {
-    const at = new Date(endMs - (hours - hour) * 3_600_000);
+    const at = new Date(endMs - (hour + 1) * 3_600_000);
     for (let camera = 0; camera < cameras && made < files; camera += 1) {
       const folder = join(root, at.toISOString().slice(0, 10), two(at.getUTCHours()), `camera-${two(camera)}`);
       mkdirSync(folder, { recursive: true });
@@ -40,12 +50,19 @@ function makeArchive(root, files) {
   }
 }
 
+/** Processor seconds of children that have ended. */
+function childCpuSeconds() {
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[13]) + Number(fields[14])) / 100;
+}
+
 /** Inode, size, last write and path: what a scan asks of each file. */
 function find(root) {
+  const cpuBefore = childCpuSeconds();
   const began = performance.now();
   const done = spawnSync('find', [root, '-printf', '%i %s %T@ %p\\n'], { stdio: ['ignore', 'ignore', 'inherit'] });
   if (done.status !== 0) throw new Error('find failed');
-  return (performance.now() - began) / 1000;
+  return { seconds: (performance.now() - began) / 1000, cpuSeconds: childCpuSeconds() - cpuBefore };
 }
 
 /** One scan in a process of its own. With `ask`, the API answers in it meanwhile, and is asked from here. */
@@ -98,7 +115,7 @@ export async function measureIndex({ first, files, runs, row, archive }) {
     `site: { name: Bench, timezone: UTC }\ndata: ./data\nroots: [{ id: nvr, path: ./recordings, layout: frigate }]\nlog: { level: error }\n`,
   );
   try {
-    row('\nfinding files, 64 cameras', 'files', 'find s', 'scan s', 'ratio', 'peak MB', 'MB per M');
+    row('\nfinding files, 64 cameras', 'files', 'find s', 'scan s', 'ratio', 'cpu ratio', 'peak MB', 'MB per M');
     for (const [what, count] of [
       ['first index, without probing', first],
       ['unchanged, API asked meanwhile', files],
@@ -121,9 +138,10 @@ export async function measureIndex({ first, files, runs, row, archive }) {
       row(
         what,
         String(count),
-        median(found.map(({ reference }) => reference)).toFixed(2),
+        median(found.map(({ reference }) => reference.seconds)).toFixed(2),
         median(found.map(({ seconds }) => seconds)).toFixed(2),
-        median(found.map(({ reference, seconds }) => seconds / reference)).toFixed(2),
+        median(found.map(({ reference, seconds }) => seconds / reference.seconds)).toFixed(2),
+        median(found.map(({ reference, cpuSeconds }) => cpuSeconds / reference.cpuSeconds)).toFixed(2),
         Math.max(...found.map(({ peakMb }) => peakMb)).toFixed(0),
         (size / count).toFixed(0),
       );

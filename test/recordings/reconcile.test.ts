@@ -267,6 +267,23 @@ describe('files that moved', () => {
     }
   });
 
+  it('keep them on a new disk once somebody has said that it is the right one', async () => {
+    const root = rootWith({ a: 3, b: 1 });
+    const ctx = contextFor(later(), root);
+    await scanRoots(ctx);
+    const before = rows(ctx);
+    // Copied with their times, as `cp -a` does; the old disk is away.
+    renameSync(root, `${root}.old`);
+    cpSync(`${root}.old`, root, { recursive: true, preserveTimestamps: true });
+    await expect(scanRoots(ctx)).rejects.toThrow(/not the folder that was indexed/);
+    await expect(scanRoots(ctx, { acceptRoots: ['other'] })).rejects.toThrow(/no root "other"/);
+    expect(await scanRoots(ctx, { acceptRoots: ['nvr'] })).toMatchObject({ changed: 4, added: 0, missing: 0 });
+    expect(inIndex(ctx)).toEqual(onDisk(root));
+    const lasting = ({ id, path, cameraId, startUs }: Segment): object => ({ id, path, cameraId, startUs });
+    expect(rows(ctx).map(lasting)).toEqual(before.map(lasting));
+    expect(kinds(ctx).join()).not.toContain('root-untrusted');
+  });
+
   it('are no moves where the file has another name besides, or the old place is only behind a link', async () => {
     const root = rootWith({ a: 3 });
     const ctx = contextFor(later(), root);
