@@ -3,10 +3,10 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Segment } from '../domain/segment.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
-import { usPerSecond } from '../domain/time.js';
-import { cameraIdOf, type LayoutMatch, type LayoutMiss } from './layouts/index.js';
+import { localToUs, usPerSecond } from '../domain/time.js';
+import { cameraIdOf, type LayoutMatch, type LayoutMiss, type NameTime } from './layouts/index.js';
 import { probeFile } from './probe.js';
-import { decideStart, futureBoundUs, latestOf, type StartFailure } from './start-time.js';
+import { decideStart, earliestUs, futureBoundUs, latestOf } from './start-time.js';
 
 export interface FileStat {
   readonly sizeBytes: number;
@@ -66,25 +66,37 @@ export const sameFile = (a: FileStat, b: FileStat): boolean =>
   a.sizeBytes === b.sizeBytes && a.inode === b.inode && a.mtimeUs === b.mtimeUs;
 
 const byName: ReadonlySet<string> = new Set(['foreign', 'misnamed', 'unfinished']);
-const byClock: ReadonlySet<string> = new Set<StartFailure>([
-  'ambiguous-local-time',
-  'nonexistent-local-time',
-  'impossible-time',
-  'no-time-of-day',
-]);
 
 /**
  * Whether a file in quarantine deserves another look although it did not change: its layout or time zone was corrected, the
- * future it claimed has come, or the initialisation segment that it needs may be there now. Reads nothing from disk.
+ * future it claimed has come, or the initialisation segment that was missing may be there now. Reads nothing from disk, and
+ * is false for what would only come to the same end: whole archives may lie in quarantine.
  */
 export function deservesAnotherLook(
   root: RecordingRoot,
   held: { readonly path: string; readonly reason: string },
+  nowUs: number,
 ): boolean {
   const match = root.layout.decode(held.path);
-  if (match.kind === 'miss') return byName.has(held.reason) ? match.reason !== held.reason : byClock.has(held.reason);
-  return byName.has(held.reason) || byClock.has(held.reason) || match.init !== undefined;
+  if (match.kind === 'miss') return byName.has(held.reason) && match.reason !== held.reason;
+  switch (held.reason) {
+    case 'no-index':
+      return match.init !== undefined;
+    case 'impossible-time':
+      return latestOf(match.start) >= earliestUs && latestOf(match.start) <= nowUs + futureBoundUs;
+    case 'ambiguous-local-time':
+      return kindOf(match.start) !== 'ambiguous';
+    case 'nonexistent-local-time':
+      return kindOf(match.start) !== 'nonexistent';
+    case 'no-time-of-day':
+      return kindOf(match.start) !== 'date';
+    default:
+      return byName.has(held.reason);
+  }
 }
+
+const kindOf = (start: NameTime): string =>
+  start.kind === 'local' ? localToUs(start.fields, start.timeZone).kind : start.kind;
 
 /** By then a file that is still called unfinished was abandoned: no recorder is silent for so long under an open name. */
 const abandonedAfterUs = 3600 * usPerSecond;

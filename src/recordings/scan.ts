@@ -172,7 +172,7 @@ async function scanRoot(
       return;
     }
     const held = quarantine.get(path);
-    if (held !== undefined && sameFile(held, stat) && !deservesAnotherLook(root, held)) return;
+    if (held !== undefined && sameFile(held, stat) && !deservesAnotherLook(root, held, clock.nowUs())) return;
     const found = await look(path, stat.mtimeUs <= calmBeforeUs);
     // Of no concern by the layout that is configured now: it leaves the quarantine with what is gone.
     if (found.kind === 'nothing' && held !== undefined) seen.delete(path);

@@ -13,7 +13,7 @@ import { scanRoots } from '../../src/recordings/scan.js';
 import { watchRoots } from '../../src/recordings/watch.js';
 import { listQuarantine } from '../../src/store/quarantine.js';
 import { segmentsOfRoot } from '../../src/store/segments.js';
-import { makeTestStore, tempFolder } from '../helpers/site.js';
+import { makeTestStore, tempFolder, type MovableClock } from '../helpers/site.js';
 import { make, splitFragments, withRecorderClock } from './make-media.js';
 
 /** The present of these tests: the night on which Copenhagen's clock was set back is a week ago. */
@@ -22,6 +22,7 @@ const seconds = 6;
 
 interface Site {
   readonly ctx: RecordingsContext;
+  readonly clock: MovableClock;
   /** Writes the clip under this name; `lastWrite` is its mtime. */
   readonly put: (path: string, lastWrite: string, bytes?: Buffer) => void;
   readonly full: (path: string) => string;
@@ -33,7 +34,7 @@ interface Site {
 function makeSite(layout: LayoutConfig, clip: Buffer, instant = now): Site {
   const root = join(tempFolder(), 'recordings');
   mkdirSync(root);
-  const { store } = makeTestStore(instant);
+  const { store, clock } = makeTestStore(instant);
   const ctx: RecordingsContext = {
     store,
     log: silentLog,
@@ -48,6 +49,7 @@ function makeSite(layout: LayoutConfig, clip: Buffer, instant = now): Site {
   const full = (path: string): string => join(root, path);
   return {
     ctx,
+    clock,
     full,
     put: (path, lastWrite, bytes = clip) => {
       mkdirSync(dirname(full(path)), { recursive: true });
@@ -237,6 +239,14 @@ it('a file that one layout finds foreign is indexed once its root has the right 
   const right = layoutFromConfig('motioneye', { siteTimezone: 'Europe/Copenhagen' });
   const ctx = { ...site.ctx, roots: site.ctx.roots.map((root) => ({ ...root, layout: right })) };
   expect(await scanRoots(ctx)).toMatchObject({ added: 1, quarantined: [] });
+});
+
+it('a file from the future is indexed when that has come', async () => {
+  const site = makeSite('frigate', clipOf('sound.mp4'));
+  site.put('2026-11-01/13/lobby/00.00.mp4', '2026-11-01T11:00:00Z');
+  expect(await scanRoots(site.ctx)).toMatchObject({ added: 0, quarantined: [{ reason: 'impossible-time' }] });
+  site.clock.us += 3600e6;
+  expect(await scanRoots(site.ctx)).toMatchObject({ added: 1, quarantined: [] });
 });
 
 it("Blue Iris's own format is listed by the time in its name, though it cannot be read", async () => {

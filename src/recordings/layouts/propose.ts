@@ -9,6 +9,7 @@ import { earliestUs, latestOf } from '../start-time.js';
 import { layoutFromConfig, layoutNames, type LayoutConfig } from './index.js';
 import { readStem, type LayoutMatch } from './layout.js';
 import { sampleNames, type Sample } from './sample.js';
+import { commonTemplate } from './shape.js';
 
 export interface LayoutCandidate {
   readonly name: string;
@@ -35,7 +36,10 @@ export interface LayoutProposal {
   readonly sample: Pick<Sample, 'folders' | 'complete' | 'unreadable'> & { readonly files: number };
 }
 
+type Named = string | { readonly template: string };
+
 interface Judged extends LayoutCandidate {
+  readonly config: Named;
   readonly matches: ReadonlyMap<string, LayoutMatch>;
 }
 
@@ -46,10 +50,7 @@ const leastAddition = 0.02;
 const dayUs = 86_400 * usPerSecond;
 
 /** Looks at a bounded number of names below `rootPath`. Never throws for what lies there; an unreadable root is said. */
-export function proposeLayout(
-  rootPath: string,
-  context: { readonly siteTimezone: string; readonly nowUs: Micros },
-): LayoutProposal {
+export function proposeLayout(rootPath: string, context: Context): LayoutProposal {
   const sample = sampleNames(rootPath);
   const recordings = sample.files.filter(isRecording);
   const judged = layoutNames()
@@ -65,58 +66,80 @@ export function proposeLayout(
     sample: { folders, complete, unreadable, files: sample.files.length },
   };
   const seen = `Looked at ${sample.files.length} files in ${folders} folders${complete ? '' : ', not all there are'}: ${recordings.length} of them are recordings.`;
-  const nothing = (...why: string[]): LayoutProposal => ({
-    ...facts,
-    layout: null,
-    line: null,
-    why: [seen, ...why, 'Write a template for them: layout: { template: "%path/%Y-%m-%d_%H-%M-%S", timezone: UTC }.'],
-    unread: recordings.length,
-  });
-
-  if (recordings.length === 0) return nothing(...unreadable.map((folder) => `"${shown(folder)}" could not be read.`));
-  const [best] = judged;
-  const also = best && judged.slice(1).find((other) => adds(best, other, recordings.length));
-  if (best === undefined || best.matched + (also?.matched ?? 0) < leastShare * recordings.length) {
-    const examples = shown(...recordings.slice(0, 3));
-    return nothing(`No layout reads half of them, such as ${examples}.`, ...judged.slice(0, 2).map(tell));
+  const choice =
+    recordings.length === 0
+      ? { chosen: [], why: unreadable.map((folder) => `"${shown(folder)}" could not be read.`) }
+      : choose(judged, recordings, context);
+  const [best] = choice.chosen;
+  if (best === undefined) {
+    const help = 'Write a template for them: layout: { template: "%path/%Y-%m-%d_%H-%M-%S", timezone: UTC }.';
+    return { ...facts, layout: null, line: null, why: [seen, ...choice.why, help], unread: recordings.length };
   }
-  if (best.matched >= 10 && best.cameras > best.matched / 2) {
-    return nothing(tell(best), `But ${best.cameras} cameras for ${best.matched} files are not likely.`);
-  }
-  const equal = judged.find((other) => other !== best && other !== also && other.matched === best.matched);
-  if (equal !== undefined) return nothing(tell(best), tell(equal), 'Both fit equally well; name the one that it is.');
-  const chosen = also === undefined ? [best] : [best, also];
   const clock = whichClock(rootPath, best, context.siteTimezone);
-  const configs = chosen.map(({ name }) => (name === best.name && clock.isUtc ? { name, timezone: 'UTC' } : name));
+  const configs = choice.chosen.map((one) => (one === best && clock.isUtc ? inUtc(one.config) : one.config));
   const [only] = configs;
-  const layout: LayoutConfig = configs.length === 1 && only !== undefined ? only : configs;
-  const reads = chosen.reduce((sum, { matched }) => sum + matched, 0);
-  const rest = recordings.filter((path) => !chosen.some(({ matches }) => matches.has(path)));
-  const runnerUp = judged.find((other) => !chosen.includes(other));
+  const rest = recordings.filter((path) => !choice.chosen.some(({ matches }) => matches.has(path)));
+  const runnerUp = judged.find((other) => !choice.chosen.includes(other));
   return {
     ...facts,
-    layout,
+    layout: configs.length === 1 && only !== undefined ? only : configs,
     line: lineOf(configs),
     why: [
       seen,
-      ...chosen.map(tell),
+      ...choice.why,
       ...clock.why,
       runnerUp === undefined ? 'No other layout reads any of them.' : `Next best: ${tell(runnerUp)}`,
-      ...(rest.length === 0
-        ? []
-        : [`${recordings.length - reads} would lie in quarantine, such as ${shown(...rest.slice(0, 3))}.`]),
+      ...(rest.length === 0 ? [] : [`${rest.length} would lie in quarantine, such as ${shown(...rest.slice(0, 3))}.`]),
     ],
     unread: rest.length,
   };
 }
+
+interface Context {
+  readonly siteTimezone: string;
+  readonly nowUs: Micros;
+}
+
+/** The layout that reads most, with one for the rest where there is one; else a template; else none. With the reasons. */
+function choose(
+  judged: readonly Judged[],
+  recordings: readonly string[],
+  context: Context,
+): { readonly chosen: readonly Judged[]; readonly why: readonly string[] } {
+  const half = leastShare * recordings.length;
+  const [best] = judged;
+  const also = best && judged.slice(1).find((other) => adds(best, other, recordings.length));
+  if (best === undefined || best.matched + (also?.matched ?? 0) < half) {
+    const unread = `No layout reads half of them, such as ${shown(...recordings.slice(0, 3))}.`;
+    const template = commonTemplate(recordings);
+    const made = template === null ? null : judge({ template }, recordings, context);
+    if (made === null || made.matched < half || isUnlikely(made)) {
+      return { chosen: [], why: [unread, ...judged.slice(0, 2).map(tell)] };
+    }
+    const care = 'It was made from the names: look whether it takes the right part for the camera.';
+    return { chosen: [made], why: [unread, tell(made), care] };
+  }
+  if (isUnlikely(best)) {
+    return { chosen: [], why: [tell(best), `But ${best.cameras} cameras for ${best.matched} files are not likely.`] };
+  }
+  const equal = judged.find((other) => other !== best && other !== also && other.matched === best.matched);
+  if (equal !== undefined) {
+    return { chosen: [], why: [tell(best), tell(equal), 'Both fit equally well; name the one that it is.'] };
+  }
+  const chosen = also === undefined ? [best] : [best, also];
+  return { chosen, why: chosen.map(tell) };
+}
+
+/** A number that counts events taken for the camera, for one. */
+const isUnlikely = ({ matched, cameras }: Judged): boolean => matched >= 10 && cameras > matched / 2;
 
 function isRecording(path: string): boolean {
   const file = readStem(path);
   return !('kind' in file) || file.reason === 'unfinished';
 }
 
-function judge(name: string, paths: readonly string[], context: { siteTimezone: string; nowUs: Micros }): Judged {
-  const layout = layoutFromConfig(name, context);
+function judge(config: Named, paths: readonly string[], context: Context): Judged {
+  const layout = layoutFromConfig(config, context);
   const matches = new Map<string, LayoutMatch>();
   let misnamed = 0;
   for (const path of paths) {
@@ -129,7 +152,7 @@ function judge(name: string, paths: readonly string[], context: { siteTimezone: 
   const example =
     first === undefined ? null : { path: first[0], camera: first[1].camera, start: startText(first[1].start) };
   const cameras = new Set([...matches.values()].map(({ camera }) => camera)).size;
-  return { name, matched: matches.size, misnamed, cameras, example, matches };
+  return { config, name: layout.name, matched: matches.size, misnamed, cameras, example, matches };
 }
 
 /** Names come from elsewhere: nothing in them may move a terminal's cursor or begin a line of its own. */
@@ -195,9 +218,16 @@ function lastWriteUs(path: string): Micros | null {
   }
 }
 
-function lineOf(configs: readonly (string | { name: string; timezone: string })[]): string {
-  const parts = configs.map((one) =>
-    typeof one === 'string' ? one : `{ name: ${one.name}, timezone: ${one.timezone} }`,
-  );
+type Chosen = string | { name: string; timezone: string } | { template: string; timezone?: string };
+
+const inUtc = (config: Named): Chosen =>
+  typeof config === 'string' ? { name: config, timezone: 'UTC' } : { ...config, timezone: 'UTC' };
+
+function lineOf(configs: readonly Chosen[]): string {
+  const parts = configs.map((one) => {
+    if (typeof one === 'string') return one;
+    const what = 'name' in one ? `name: ${one.name}` : `template: ${JSON.stringify(one.template)}`;
+    return `{ ${what}${one.timezone === undefined ? '' : `, timezone: ${one.timezone}`} }`;
+  });
   return `layout: ${parts.length === 1 ? (parts[0] ?? '') : `[${parts.join(', ')}]`}`;
 }

@@ -92,6 +92,16 @@ describe('what is proposed', () => {
     expect(copied.why.join('\n')).toContain('That does not tell: compare a name with a clock in its picture');
   });
 
+  it('a template made from the names where no layout reads them, in UTC where the last writes say so', () => {
+    const template = '%path/%Y%m%d/clip-%H%M%S';
+    const root = archive({ template, timezone: 'UTC' });
+    const proposal = propose(root);
+    expect(proposal).toMatchObject({ layout: { template, timezone: 'UTC' }, unread: 0, candidates: [] });
+    expect(proposal.why.join('\n')).toContain('It was made from the names');
+    const text = `site: { name: Test }\nroots:\n  - { id: nvr, path: ${root}, ${proposal.line ?? ''} }\n`;
+    expect(parseConfig(text, join(root, '../g.yaml')).roots[0]?.layout).toEqual(proposal.layout);
+  });
+
   it('nothing where every file would be a camera of its own', () => {
     const root = tempFolder();
     for (let event = 1; event <= 30; event += 1)
@@ -201,14 +211,11 @@ describe('layout: auto', () => {
 });
 
 describe.skipIf(withoutFootage('proposals for real recordings', 'recordings-motion'))('real recordings', () => {
-  it('proposes nothing for a mixture of layouts, and for a file name of one’s own', () => {
-    for (const folder of ['recordings-small', 'recordings-motion']) {
-      const proposal = proposeLayout(footagePath(folder), {
-        siteTimezone,
-        nowUs: Date.parse('2026-11-30T00:00:00Z') * 1000,
-      });
-      expect(proposal.layout).toBeNull();
-      expect(proposal.recordings).toBeGreaterThan(3);
-    }
+  it('proposes nothing for a mixture of layouts, and a template for file names of one’s own', () => {
+    const november = { siteTimezone, nowUs: Date.parse('2026-11-30T00:00:00Z') * 1000 };
+    expect(proposeLayout(footagePath('recordings-small'), november)).toMatchObject({ layout: null, recordings: 20 });
+    const motion = proposeLayout(footagePath('recordings-motion'), november);
+    expect(motion).toMatchObject({ layout: { template: '%path/%Y-%m-%d/%H-%M-%S-ev%i' }, recordings: 4, unread: 0 });
+    expect(motion.line).toBe('layout: { template: "%path/%Y-%m-%d/%H-%M-%S-ev%i" }');
   });
 });
