@@ -7,7 +7,7 @@ import { markScanned } from '../store/roots.js';
 import { markMissing, segmentsOfRoot, setSegmentState } from '../store/segments.js';
 import { openTask } from '../store/tasks.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
-import { examine, sameFile, statOf, type Examined, type FileStat } from './examine.js';
+import { deservesAnotherLook, examine, sameFile, statOf, type Examined, type FileStat } from './examine.js';
 import { ingest } from './ingest.js';
 import { rootProblem } from './roots.js';
 import { walk } from './walk.js';
@@ -172,8 +172,10 @@ async function scanRoot(
       return;
     }
     const held = quarantine.get(path);
-    if (held !== undefined && sameFile(held, stat)) return;
+    if (held !== undefined && sameFile(held, stat) && !deservesAnotherLook(root, held, clock.nowUs())) return;
     const found = await look(path, stat.mtimeUs <= calmBeforeUs);
+    // Of no concern by the layout that is configured now: it leaves the quarantine with what is gone.
+    if (found.kind === 'nothing' && held !== undefined) seen.delete(path);
     if (found.kind === 'open') recent.push({ path, stat: found.stat });
   };
 
