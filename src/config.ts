@@ -7,7 +7,9 @@ import { assertPolicy, cameraClasses } from './domain/camera.js';
 import { minMarginUs } from './domain/retention.js';
 import { GatewayError, toGatewayError } from './errors.js';
 import { zonesForm } from './redaction/forms.js';
-import { layoutFromConfig } from './recordings/layouts/index.js';
+import { systemClock } from './platform/clock.js';
+import { auto, layoutFromConfig } from './recordings/layouts/index.js';
+import { proposeLayout } from './recordings/layouts/propose.js';
 
 const id = z
   .string()
@@ -25,7 +27,12 @@ const template = z.strictObject({
   timezone: timezone.optional(),
   camera: id.optional(),
 });
-const layout = z.union([z.string().min(1), template]);
+const named = z.strictObject({
+  name: z.string().min(1),
+  timezone: timezone.optional(),
+  camera: id.optional(),
+});
+const layout = z.union([z.string().min(1), template, named]);
 
 const schema = z.strictObject({
   site: z.strictObject({
@@ -302,8 +309,13 @@ export function parseConfig(text: string, file: string): Config {
     }
   });
   config.roots.forEach((root, index) => {
+    const siteTimezone = root.timezone ?? config.site.timezone;
+    if (root.layout === auto) {
+      if (rootProblem(root.path) === null) fault(at('roots', index, 'layout'), proposalFor(root.path, siteTimezone));
+      return;
+    }
     try {
-      layoutFromConfig(root.layout, { siteTimezone: root.timezone ?? config.site.timezone });
+      layoutFromConfig(root.layout, { siteTimezone });
     } catch (error) {
       const { message, remedy } = toGatewayError(error);
       fault(at('roots', index, 'layout'), `${message} ${remedy ?? ''}`.trim());
@@ -334,6 +346,13 @@ export function parseConfig(text: string, file: string): Config {
   });
   if (faults.length > 0) throw invalid(faults);
   return config;
+}
+
+/** A root with `layout: auto` stops the start with what to write instead: a wrong layout is never taken unseen. */
+function proposalFor(path: string, siteTimezone: string): string {
+  const { line, why } = proposeLayout(path, { siteTimezone, nowUs: systemClock.nowUs() });
+  const what = line === null ? 'no layout is proposed.' : `if this is right, write "${line}".`;
+  return ['"auto" only proposes: ', what, ...why.map((reason) => `\n  ${reason}`)].join('');
 }
 
 type Issue = z.core.$ZodIssue;

@@ -7,6 +7,7 @@ import { discover } from './cli/discover.js';
 import { doctor } from './cli/doctor.js';
 import { fail } from './cli/command.js';
 import { hold } from './cli/hold.js';
+import { layouts } from './cli/layouts.js';
 import { model } from './cli/model.js';
 import { redact } from './cli/redact.js';
 import { request } from './cli/request.js';
@@ -35,6 +36,7 @@ for (const add of [
   discover,
   check,
   doctor,
+  layouts,
   model,
   request,
   hold,

@@ -82,8 +82,6 @@ function embeddedPath(): string | null {
 async function look(): Promise<FfmpegBinary> {
   const { TREDIVE_FFMPEG: named, PATH = '' } = process.env;
   if (named !== undefined && named !== '') return describe(named, 'environment');
-  const found: FfmpegBinary[] = [];
-  let trouble: unknown;
   const system = PATH.split(delimiter)
     .filter((folder) => isAbsolute(folder))
     .map((folder) => join(folder, 'ffmpeg'))
@@ -92,14 +90,12 @@ async function look(): Promise<FfmpegBinary> {
     { path: embeddedPath(), origin: 'embedded' as const },
     { path: system ?? null, origin: 'system' as const },
   ];
-  for (const { path, origin } of candidates) {
-    if (path === null) continue;
-    try {
-      found.push(await describe(path, origin));
-    } catch (error) {
-      trouble = error; // told below if no other one works either
-    }
-  }
+  const asked = await Promise.allSettled(
+    candidates.flatMap(({ path, origin }) => (path === null ? [] : [describe(path, origin)])),
+  );
+  const found = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  // Told below if no other one works either.
+  const trouble: unknown = asked.find((one) => one.status === 'rejected')?.reason;
   const usable = found.filter((binary) => binary.hasH264Encoder).sort((a, b) => b.year - a.year);
   if (usable[0] !== undefined) return usable[0];
   throw new GatewayError('ffmpeg-failed', 'There is no ffmpeg with libx264.', {

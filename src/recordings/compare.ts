@@ -5,7 +5,7 @@
 import type { TreeFacts } from '../platform/tree-walk.js';
 import { comparePaths, readStamp, walkTree } from '../platform/tree-walk.js';
 import type { Database } from '../store/database.js';
-import { quarantineStamps, unnameableStamps } from '../store/quarantine.js';
+import { quarantineStamps, unnameableStamps, type QuarantineStamp } from '../store/quarantine.js';
 import { segmentStamps } from '../store/segments.js';
 import type { RecordingRoot } from './context.js';
 import { makePace } from './pace.js';
@@ -18,6 +18,8 @@ export interface Candidate {
   readonly utf8: boolean;
   /** Whether the index has a segment of this path, but another file. */
   readonly known: boolean;
+  /** Whether a file of this path is in quarantine. */
+  readonly held: boolean;
 }
 
 export interface Comparison {
@@ -37,6 +39,8 @@ export interface Comparison {
 export interface CompareRun {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((names: number) => void) | undefined;
+  /** Of a file in quarantine that did not change: whether it is found all the same. */
+  readonly looksAgain: (held: { readonly path: string; readonly reason: string }) => boolean;
   /** What was found, in the order of the walk; the walk waits for it. */
   readonly onCandidates: (candidates: readonly Candidate[]) => Promise<void>;
 }
@@ -106,6 +110,9 @@ export async function compareWithIndex(db: Database, root: RecordingRoot, run: C
     }
   };
 
+  const staysHeld = (held: QuarantineStamp | null, place: string): boolean =>
+    held?.stamp === place && !run.looksAgain(held);
+
   /** A name that is not simply a known, unchanged segment. `path` is where both cursors stand, or before them. */
   const judge = (path: string, stamp: string, found: Candidate[]): void => {
     const record = readStamp(stamp);
@@ -127,15 +134,15 @@ export async function compareWithIndex(db: Database, root: RecordingRoot, run: C
     if (!utf8) {
       const known = unnameable.get(path);
       unnameable.delete(path);
-      if (known !== place) found.push({ path, facts, utf8, known: false });
+      if (known !== place) found.push({ path, facts, utf8, known: false, held: known !== undefined });
     } else if (row?.stamp === `missing ${stamp}`) {
       result.returned.push(row.id);
       // One that is being deleted: its own recovery finishes that.
-    } else if (row?.stamp.startsWith('deleting ') !== true && (row !== null || held?.stamp !== place)) {
+    } else if (row?.stamp.startsWith('deleting ') !== true && (row !== null || !staysHeld(held, place))) {
       if (path.length * 3 > lengthLeft && Buffer.byteLength(path) > lengthLeft) {
         result.unreadable.push({ path, reason: 'ENAMETOOLONG: its whole path is too long to be opened' });
       } else {
-        found.push({ path, facts, utf8, known: row !== null });
+        found.push({ path, facts, utf8, known: row !== null, held: held !== null });
       }
     }
   };

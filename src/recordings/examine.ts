@@ -3,11 +3,11 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Segment } from '../domain/segment.js';
 import type { FileStat, Probed, RecordingRoot, RecordingsContext } from './context.js';
-import { localToUs } from '../domain/time.js';
+import { localToUs, usPerSecond } from '../domain/time.js';
 import type { TreeFacts } from '../platform/tree-walk.js';
-import { cameraIdOf, type NameTime } from './layouts/index.js';
+import { cameraIdOf, type LayoutMatch, type LayoutMiss, type NameTime } from './layouts/index.js';
 import { probeFile } from './probe.js';
-import { decideStart } from './start-time.js';
+import { decideStart, earliestUs, futureBoundUs, latestOf } from './start-time.js';
 
 export type Examined =
   | {
@@ -27,16 +27,26 @@ export type Examined =
       readonly boundUs: number;
       readonly stat: FileStat;
     }
-  | { readonly kind: 'open'; readonly path: string; readonly stat: FileStat }
+  | {
+      readonly kind: 'open';
+      readonly path: string;
+      readonly stat: FileStat;
+      /** Its very name says so: it waits for another name, not for rest. */
+      readonly byName: boolean;
+    }
   | { readonly kind: 'nothing'; readonly path: string };
 
 /** Type, size, inode and last write of a name, its own and not that of what it links to. Null where it is gone. */
-export async function statOf(root: RecordingRoot, path: string): Promise<TreeFacts | null> {
+export async function statOf(
+  root: RecordingRoot,
+  path: string,
+): Promise<(TreeFacts & { readonly names: number }) | null> {
   try {
     const stat = await lstat(join(root.path, path), { bigint: true });
     return {
       isFile: stat.isFile(),
       isLink: stat.isSymbolicLink(),
+      names: Number(stat.nlink),
       sizeBytes: Number(stat.size),
       // Node reads the number as signed.
       inode: BigInt.asUintN(64, stat.ino).toString(),
@@ -53,20 +63,56 @@ export async function statOf(root: RecordingRoot, path: string): Promise<TreeFac
 export const sameFile = (a: FileStat, b: FileStat): boolean =>
   a.sizeBytes === b.sizeBytes && a.inode === b.inode && a.mtimeUs === b.mtimeUs;
 
-/** The latest instant that a name can mean; a local one may mean two. */
-function latestOf(start: NameTime): number {
-  if (start.kind === 'utc') return start.us;
-  const reading = localToUs(start.fields, start.timeZone);
-  if (reading.kind === 'exact') return reading.us;
-  return Math.max(...(reading.kind === 'ambiguous' ? reading.candidatesUs : reading.readingsUs));
+const byName: ReadonlySet<string> = new Set(['foreign', 'misnamed', 'unfinished']);
+
+/**
+ * Whether a file in quarantine deserves another look although it did not change: its layout or time zone was corrected, the
+ * future it claimed has come, or the initialisation segment that was missing may be there now. Reads nothing from disk, and
+ * is false for what would only come to the same end: whole archives may lie in quarantine.
+ */
+export function deservesAnotherLook(
+  root: RecordingRoot,
+  held: { readonly path: string; readonly reason: string },
+  nowUs: number,
+): boolean {
+  const match = root.layout.decode(held.path);
+  if (match.kind === 'miss') return byName.has(held.reason) && match.reason !== held.reason;
+  switch (held.reason) {
+    case 'no-index':
+      return match.init !== undefined;
+    case 'impossible-time':
+      return latestOf(match.start) >= earliestUs && latestOf(match.start) <= nowUs + futureBoundUs;
+    case 'ambiguous-local-time':
+      return kindOf(match.start) !== 'ambiguous';
+    case 'nonexistent-local-time':
+      return kindOf(match.start) !== 'nonexistent';
+    case 'no-time-of-day':
+      return kindOf(match.start) !== 'date';
+    default:
+      return byName.has(held.reason);
+  }
+}
+
+const kindOf = (start: NameTime): string =>
+  start.kind === 'local' ? localToUs(start.fields, start.timeZone).kind : start.kind;
+
+/** By then a file that is still called unfinished was abandoned: no recorder is silent for so long under an open name. */
+const abandonedAfterUs = 3600 * usPerSecond;
+
+/** Whether the name says that somebody is writing, and the last write does not contradict it. */
+function isOpen(match: LayoutMatch | LayoutMiss, mtimeUs: number, nowUs: number): boolean {
+  const says = match.kind === 'match' ? match.open === true : match.reason === 'unfinished';
+  const ageUs = nowUs - mtimeUs;
+  return says && ageUs < abandonedAfterUs && ageUs >= -futureBoundUs;
 }
 
 /** Of a name that reached us garbled: the replacement character stands for bytes that are no UTF-8. */
 const nothingKnown = { isFile: true, isLink: false, sizeBytes: 0, inode: '0', mtimeUs: 0 } as const;
 
-/** Probes a file, and looks at it once more behind that. */
-async function probeAndLook(root: RecordingRoot, path: string): Promise<Probed> {
-  const probe = await probeFile(join(root.path, path));
+/** Probes a file, behind its initialisation segment where it needs one, and looks at it once more behind that. */
+async function probeAndLook(root: RecordingRoot, path: string, initPath: string | undefined): Promise<Probed> {
+  const init = initPath === undefined ? undefined : join(root.path, initPath);
+  const probe = await probeFile(join(root.path, path), undefined, init);
   return { probe, after: await statOf(root, path) };
 }
 
@@ -104,17 +150,25 @@ export async function examine(
     stat,
   });
   if (unnameable) return quarantined('name-not-utf8', 'The name is not valid UTF-8, so it cannot be opened by name.');
+  const match = root.layout.decode(path);
+  // Links too: ZoneMinder keeps a hidden one for each event.
+  if (match.kind === 'miss' && match.reason === 'ignored') return { kind: 'nothing', path };
   if (stat.isLink) return quarantined('link', 'A link: what it points to is not touched through it.');
   if (!stat.isFile) return quarantined('not-a-file', 'Neither file nor folder.');
+  const named = isOpen(match, stat.mtimeUs, nowUs);
+  if (!calm || named) return { kind: 'open', path, stat, byName: named };
 
-  const match = root.layout.decode(path);
-  if (match.kind === 'miss' && match.reason === 'ignored') return { kind: 'nothing', path };
-  if (!calm) return { kind: 'open', path, stat };
-  if (match.kind === 'miss') return quarantined(match.reason, match.detail);
+  if (match.kind === 'miss') {
+    const cameraId = match.camera === undefined ? null : cameraIdOf(match.camera);
+    return quarantined(match.reason, match.detail, cameraId, match.start === undefined ? nowUs : latestOf(match.start));
+  }
+  // Its closed name is another name of the same file, and the one that counts.
+  if (match.open === true && ((await statOf(root, path))?.names ?? 1) > 1) return { kind: 'nothing', path };
 
   const cameraId = cameraIdOf(match.camera);
   const nameUs = latestOf(match.start);
-  const { probe, after } = await (ctx.probe ?? probeAndLook)(root, path, stat);
+  const probed = ctx.probe === undefined ? probeAndLook(root, path, match.init) : ctx.probe(root, path, stat);
+  const { probe, after } = await probed;
   if (after === null) return { kind: 'nothing', path };
   if (!probe.ok) return quarantined(probe.reason, probe.detail, cameraId, nameUs);
   const start = decideStart({
@@ -128,7 +182,7 @@ export async function examine(
   // A name that claims the past, the year 1970 for one, makes its file overdue: that is reported, and never deletes it.
   if (!start.ok) return quarantined(start.reason, start.detail, cameraId, nameUs);
   // Written to while it was read: what was read is of no file that exists.
-  if (!sameFile(stat, after)) return { kind: 'open', path, stat: after };
+  if (!sameFile(stat, after)) return { kind: 'open', path, stat: after, byName: false };
   return {
     kind: 'segment',
     path,

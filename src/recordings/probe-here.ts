@@ -4,6 +4,7 @@
  * anyone who can write into the store can put anything there.
  */
 import {
+  behindInit,
   defaultLimits,
   LimitReached,
   openBounded,
@@ -41,9 +42,14 @@ const maxDurationUs = 31 * 86_400 * 1e6;
 /**
  * Probes one file in this thread. Never throws: every file, and every lack of one, is a result or a failure with a closed
  * reason. Bounded in bytes and reads, and in time even where a read hangs on a dead network share; but not where the library
- * runs in a circle, which is why `probeFile` does this in a thread of its own.
+ * runs in a circle, which is why `probeFile` does this in a thread of its own. `init` is the path of the initialisation
+ * segment that a fragment cannot be read without.
  */
-export async function probeHere(path: string, limits: ReadLimits = defaultLimits): Promise<ProbeResult | ProbeFailure> {
+export async function probeHere(
+  path: string,
+  limits: ReadLimits = defaultLimits,
+  init?: string,
+): Promise<ProbeResult | ProbeFailure> {
   let file: BoundedFile;
   try {
     file = await openBounded(path, limits);
@@ -58,7 +64,7 @@ export async function probeHere(path: string, limits: ReadLimits = defaultLimits
       reject(new ProbeRefusal('unreadable', `no answer within ${limits.ms} ms`));
     }, limits.ms + 500);
   });
-  const work = summarise(file);
+  const work = init === undefined ? summarise(file) : summariseFragment(file, init, limits);
   try {
     const summary = await Promise.race([work, tooLate]);
     const broken = contradiction(summary);
@@ -94,6 +100,13 @@ async function summarise(file: BoundedFile): Promise<MediaSummary> {
   // Transport packets have 188 bytes: a part of one at the end was cut off.
   const truncated = summary.container === 'ts' && head[0] === 0x47 && sizeBytes % 188 !== 0;
   return { ...summary, hasVideo: true, creationTimeUs: null, recorderClockUs: null, truncated };
+}
+
+/** Of a fragment, whose initialisation segment is shared: the clocks in that are of another recording. */
+async function summariseFragment(file: BoundedFile, init: string, limits: ReadLimits): Promise<MediaSummary> {
+  if (file.facts.sizeBytes === 0) return await summarise(file);
+  const summary = await summarise(await behindInit(file, init, limits));
+  return { ...summary, creationTimeUs: null, recorderClockUs: null };
 }
 
 function contradiction(summary: MediaSummary): string | null {

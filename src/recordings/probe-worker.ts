@@ -4,7 +4,7 @@ import { probeHere } from './probe-here.js';
 import type { ProbeReply, ProbeRequest } from './probe.js';
 
 parentPort?.on('message', (request: ProbeRequest) => {
-  void probeHere(request.path, request.limits).then((outcome) => {
+  void probeHere(request.path, request.limits, request.init).then((outcome) => {
     const reply: ProbeReply = { id: request.id, outcome };
     parentPort?.postMessage(reply);
   });

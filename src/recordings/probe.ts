@@ -16,6 +16,7 @@ export interface ProbeRequest {
   readonly id: number;
   readonly path: string;
   readonly limits: ReadLimits;
+  readonly init: string | undefined;
 }
 
 export interface ProbeReply {
@@ -48,13 +49,18 @@ let lastId = 0;
 /**
  * Probes one file: what it is, or why it cannot be indexed. Every file, and every lack of one, has its verdict, and none
  * throws; GatewayError `internal` only where the compiled thread is missing. Safe to call for many files at once: they wait
- * for their turn. Takes about 1 ms for a sound MP4 or MKV however long it is, and about 50 to 150 ms for MPEG-TS.
+ * for their turn. Takes about 1 ms for a sound MP4 or MKV however long it is, and about 50 to 150 ms for MPEG-TS. `init` is
+ * the path of a fragment's initialisation segment.
  */
-export function probeFile(path: string, limits: ReadLimits = defaultLimits): Promise<ProbeResult | ProbeFailure> {
+export function probeFile(
+  path: string,
+  limits: ReadLimits = defaultLimits,
+  init?: string,
+): Promise<ProbeResult | ProbeFailure> {
   const script = threadScript();
   return new Promise((answer) => {
     lastId += 1;
-    waiting.push({ request: { id: lastId, path, limits }, answer });
+    waiting.push({ request: { id: lastId, path, limits, init }, answer });
     feed(script);
   });
 }

@@ -7,7 +7,7 @@ import { countMissing, hasSegments, markReturned } from '../store/segments.js';
 import { closeTask, openTasks } from '../store/tasks.js';
 import { compareWithIndex, unknownIn, type Candidate, type Comparison } from './compare.js';
 import type { FileStat, RecordingRoot, RecordingsContext } from './context.js';
-import { examine, sameFile, statOf, type Examined } from './examine.js';
+import { deservesAnotherLook, examine, sameFile, statOf, type Examined } from './examine.js';
 import { ingest } from './ingest.js';
 import { applyMoves, findMoved, type Move } from './moved.js';
 import { makePace } from './pace.js';
@@ -187,6 +187,8 @@ function makeEntry(ctx: RecordingsContext, root: RecordingRoot) {
   const unreadable: { path: string; reason: string }[] = [];
   /** Written to a moment ago: looked at again when they have had time to be finished. */
   const recent: { path: string; stat: FileStat }[] = [];
+  /** In quarantine, but no recording at all. */
+  const noConcern: string[] = [];
 
   const flush = (): void => {
     // First, so that a path which another file moved away from is free.
@@ -201,19 +203,22 @@ function makeEntry(ctx: RecordingsContext, root: RecordingRoot) {
     if (batch.length + moves.length >= batchSize) flush();
   };
   const visit = async (candidate: Candidate): Promise<void> => {
-    const { path, facts, utf8, known } = candidate;
+    const { path, facts, utf8, known, held } = candidate;
     const move = mayHaveMoved && utf8 && facts.isFile && !known ? await findMoved(ctx, root, path, facts) : null;
     if (move !== null) {
       moves.push(move);
       return;
     }
     const found = await examine(ctx, root, path, facts.mtimeUs <= calmBeforeUs, { facts, utf8 });
+    // Of no concern by the layout that is configured now: it leaves the quarantine with what is gone.
+    if (found.kind === 'nothing' && held) noConcern.push(path);
     if (found.kind === 'open') recent.push({ path, stat: found.stat });
     else add(found);
   };
   return {
     totals,
     unreadable,
+    noConcern,
     flush,
     /** Several at once: each takes the next when it is done with its last. */
     async visitAll(candidates: readonly Candidate[]): Promise<void> {
@@ -250,12 +255,15 @@ function makeEntry(ctx: RecordingsContext, root: RecordingRoot) {
 
 async function scanRoot(ctx: RecordingsContext, root: RecordingRoot, run: RootRun): Promise<RootScan> {
   const entry = makeEntry(ctx, root);
+  const nowUs = ctx.store.clock.nowUs();
   const compared = await compareWithIndex(ctx.store.db, root, {
     signal: run.signal,
     onProgress: run.onProgress,
+    looksAgain: (held) => deservesAnotherLook(root, held, nowUs),
     onCandidates: (candidates) => entry.visitAll(candidates),
   });
   entry.flush();
+  compared.leftQuarantine.push(...entry.noConcern);
   const waiting = await entry.lookAgain(run.signal);
   const unreadable = [...compared.unreadable, ...entry.unreadable];
   const unknown = unknownIn(unreadable);

@@ -2,18 +2,36 @@
  * When a segment starts: its name's time, held against the container's and the file system's clocks. A name that may mean
  * two instants is decided by another clock or not at all; nothing is guessed, because 30 days count from this instant.
  */
-import { formatLocal, formatUtc, localToUs, usPerMs, usPerSecond, type Micros } from '../domain/time.js';
+import {
+  formatLocal,
+  formatUtc,
+  localToUs,
+  usPerMs,
+  usPerSecond,
+  usToLocal,
+  utcToUs,
+  type LocalReading,
+  type Micros,
+} from '../domain/time.js';
 import type { TimeQuality } from '../domain/segment.js';
 import type { NameTime } from './layouts/layout.js';
 
 /**
  * Which clock gave the start. name-utc, name-local: the name alone. name-by-container, name-by-mtime: the name in the
  * repeated hour, decided by that clock. container: the recorder wrote its wall clock into the file (MediaMTX), which is the
- * same clock as the name's and finer.
+ * same clock as the name's and finer. date-by-container, date-by-mtime: the name has the day alone, and that clock the time
+ * of day.
  */
-export type TimeSource = 'name-utc' | 'name-local' | 'name-by-container' | 'name-by-mtime' | 'container';
+export type TimeSource =
+  | 'name-utc'
+  | 'name-local'
+  | 'name-by-container'
+  | 'name-by-mtime'
+  | 'container'
+  | 'date-by-container'
+  | 'date-by-mtime';
 
-export type StartFailure = 'ambiguous-local-time' | 'nonexistent-local-time' | 'impossible-time';
+export type StartFailure = 'ambiguous-local-time' | 'nonexistent-local-time' | 'impossible-time' | 'no-time-of-day';
 
 export interface StartClocks {
   readonly name: NameTime;
@@ -72,6 +90,7 @@ function choose(clocks: StartClocks): Choice {
     return { startUs: recorderClockUs, source: 'container' };
   }
   if (name.kind === 'utc') return { startUs: name.us, source: 'name-utc' };
+  if (name.kind === 'date') return chooseWithin(name, clocks);
   const reading = localToUs(name.fields, name.timeZone);
   switch (reading.kind) {
     case 'exact':
@@ -86,6 +105,45 @@ function choose(clocks: StartClocks): Choice {
     case 'ambiguous':
       return chooseOne(reading.candidatesUs, clocks, name.timeZone);
   }
+}
+
+const readingsOf = (reading: LocalReading): readonly Micros[] =>
+  reading.kind === 'exact' ? [reading.us] : reading.kind === 'ambiguous' ? reading.candidatesUs : reading.readingsUs;
+
+/** The local day that a name gives: from its first to before its last instant, 23, 24 or 25 hours. */
+function dayOf({ fields, timeZone }: NameTime & { kind: 'date' }): { fromUs: Micros; untilUs: Micros } {
+  const tomorrow = usToLocal(utcToUs(fields) + 24 * 3600 * usPerSecond, 'UTC').fields;
+  return {
+    fromUs: Math.min(...readingsOf(localToUs(fields, timeZone))),
+    untilUs: Math.max(...readingsOf(localToUs(tomorrow, timeZone))),
+  };
+}
+
+/** The latest instant that a name can mean: what bounds the age of a file of which nothing else is known. */
+export function latestOf(name: NameTime): Micros {
+  if (name.kind === 'utc') return name.us;
+  return name.kind === 'date' ? dayOf(name).untilUs : Math.max(...readingsOf(localToUs(name.fields, name.timeZone)));
+}
+
+/**
+ * The start within the day of the name, by the container's clock or else the last write. A clock that points elsewhere (a
+ * copy's last write) says nothing. Some recorders set the container's clock when they close the file: then it is its end.
+ */
+function chooseWithin(name: NameTime & { kind: 'date' }, clocks: StartClocks): Choice {
+  const { creationTimeUs, mtimeUs, durationUs } = clocks;
+  const { fromUs, untilUs } = dayOf(name);
+  const within = (us: Micros): boolean => us >= fromUs && us < untilUs;
+  if (creationTimeUs !== null) {
+    const isEnd = durationUs > 2 * agreeingBoundUs && near(creationTimeUs, mtimeUs, agreeingBoundUs);
+    const startUs = isEnd ? creationTimeUs - durationUs : creationTimeUs;
+    if (within(startUs)) return { startUs, source: 'date-by-container' };
+  }
+  const startUs = mtimeUs - durationUs;
+  if (within(startUs)) return { startUs, source: 'date-by-mtime' };
+  return {
+    reason: 'no-time-of-day',
+    detail: `its name has the day alone (${formatLocal(fromUs, name.timeZone).slice(0, 10)}), and no other clock points into it`,
+  };
 }
 
 /** The one candidate that every other clock that speaks at all points to. Two clocks for two candidates decide nothing. */
@@ -117,24 +175,26 @@ function compare(
     disagreementMs: Math.round(differenceUs / usPerMs),
   });
   if (source === 'container') {
-    const candidates = nameCandidates(clocks.name);
+    const candidates = nameCandidates(clocks.name, startUs);
     const nearest = candidates.sort((a, b) => Math.abs(a - startUs) - Math.abs(b - startUs))[0];
     if (nearest !== undefined) return verdict(nearest - startUs);
-  } else if (clocks.creationTimeUs !== null && clocks.creationTimeUs >= earliestUs) {
+  } else if (source !== 'date-by-container' && clocks.creationTimeUs !== null && clocks.creationTimeUs >= earliestUs) {
     // Some recorders set it when they open the file, some when they close it.
     const fromStart = clocks.creationTimeUs - startUs;
     const fromEnd = fromStart - clocks.durationUs;
     return verdict(Math.abs(fromStart) <= Math.abs(fromEnd) ? fromStart : fromEnd);
   }
+  // A clock that gave the start agrees with itself, which says nothing.
+  if (source === 'date-by-mtime') return { quality: 'single', disagreementMs: null };
   const lateUs = clocks.mtimeUs - (startUs + clocks.durationUs);
   if (near(lateUs, 0, agreeingBoundUs) || clocks.mtimeUs < startUs - agreeingBoundUs) return verdict(lateUs);
   return { quality: 'single', disagreementMs: null };
 }
 
-function nameCandidates(name: NameTime): Micros[] {
+function nameCandidates(name: NameTime, startUs: Micros): Micros[] {
   if (name.kind === 'utc') return [name.us];
-  const reading = localToUs(name.fields, name.timeZone);
-  return reading.kind === 'exact'
-    ? [reading.us]
-    : [...(reading.kind === 'ambiguous' ? reading.candidatesUs : reading.readingsUs)];
+  if (name.kind === 'local') return [...readingsOf(localToUs(name.fields, name.timeZone))];
+  const { fromUs, untilUs } = dayOf(name);
+  // Anywhere in its day, the name agrees.
+  return [Math.min(Math.max(startUs, fromUs), untilUs)];
 }

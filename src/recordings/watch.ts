@@ -102,6 +102,8 @@ async function watchRoot(ctx: RecordingsContext, root: RecordingRoot, signal: Ab
         return;
       }
       const found = await examine(ctx, root, path, before !== null && sameFile(before, now));
+      // What is open by its name is announced under the next one; what was abandoned so is the scan's.
+      if (found.kind === 'open' && found.byName) return;
       if (found.kind === 'open') soon(path, found.stat);
       else ingest(ctx, root, [found]);
     } catch (error) {

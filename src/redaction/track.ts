@@ -15,7 +15,7 @@ import { extendBackwards, joinAcrossPauses, see, type Look } from './track-assoc
 import { firstOf, isThing, lastOf, type Chain, type Moment } from './track-chain.js';
 import { addDoubt, doubtsOf, noteDoubts } from './track-doubts.js';
 import { followOn, notePresence, traceBack } from './track-follow.js';
-import { boxOf, union, type Edges } from './track-geometry.js';
+import { atEdge, boxOf, union, type Edges } from './track-geometry.js';
 import { coverOf, explainedBy, gridOf, unexplainedShare, type Grid } from './track-motion.js';
 import { openPath, type TrackPath } from './track-path.js';
 import { createSchedule } from './track-schedule.js';
@@ -95,6 +95,8 @@ const hopelessShare = 0.25;
 const believedS = 0.7;
 /** A detector knows the height of a person three times as exactly as the width: of the padding, so much does above and below. */
 const heightPadding = 0.3;
+/** Of what the seen part of somebody at the upper or lower edge is less high than broad, so much is added on each side. */
+const edgeBreadth = 0.15;
 
 export function createTracker(picture: TrackedPicture, settings: TrackerSettings, lookaheadS = 2): Tracker {
   let chains: Chain[] = [];
@@ -112,11 +114,19 @@ export function createTracker(picture: TrackedPicture, settings: TrackerSettings
   let tracks: readonly Track[] | null = null;
   const schedule = createSchedule(settings.detectionsPerSecond);
 
+  /** Pixels on either side of somebody cut by the upper or lower edge, of whom little more than the head or the feet is seen. */
+  function broaderThanSeen(edges: Edges): number {
+    const isCut = atEdge([0, edges[1], 0, edges[3]], picture);
+    const seen = Math.min(edges[3], picture.height) - Math.max(edges[1], 0);
+    return isCut ? edgeBreadth * Math.max(0, edges[2] - edges[0] - Math.max(0, seen)) : 0;
+  }
+
   function padded(edges: Edges, chain?: Chain): Edges {
     if (chain !== undefined && isThing(chain)) return edges;
-    const dx = (edges[2] - edges[0]) * settings.padding;
-    const dy = (edges[3] - edges[1]) * settings.padding * heightPadding;
-    return [edges[0] - dx, edges[1] - dy, edges[2] + dx, edges[3] + dy];
+    const [left, top, right, bottom] = edges;
+    const dx = (right - left) * settings.padding + broaderThanSeen(edges);
+    const dy = (bottom - top) * settings.padding * heightPadding;
+    return [left - dx, top - dy, right + dx, bottom + dy];
   }
 
   function begin(kind: Track['kind'], of: Output['of'], doubts: Output['doubts']): Output {

@@ -40,18 +40,20 @@ export const findQuarantine = (db: Database, rootId: string, path: string): Quar
 export const hasQuarantine = (db: Database, rootId: string): boolean =>
   prepared(db, 'SELECT 1 FROM quarantine WHERE root_id = ? LIMIT 1').get(rootId) !== undefined;
 
+/** What is compared of a file in quarantine with the disk. */
+export interface QuarantineStamp {
+  readonly path: string;
+  readonly reason: string;
+  readonly stamp: string;
+}
+
 /** A page of a root's quarantine in the byte order of its paths, as `segmentStamps`; without names that are no UTF-8. */
-export const quarantineStamps = (
-  db: Database,
-  rootId: string,
-  afterPath: string,
-  limit: number,
-): { readonly path: string; readonly stamp: string }[] =>
+export const quarantineStamps = (db: Database, rootId: string, afterPath: string, limit: number): QuarantineStamp[] =>
   prepared(
     db,
-    `SELECT path, inode || ' ' || size_bytes || ' ' || mtime_us AS stamp FROM quarantine
+    `SELECT path, reason, inode || ' ' || size_bytes || ' ' || mtime_us AS stamp FROM quarantine
      WHERE root_id = ? AND path > ? AND reason <> 'name-not-utf8' ORDER BY path LIMIT ?`,
-  ).all(rootId, afterPath, limit) as { path: string; stamp: string }[];
+  ).all(rootId, afterPath, limit) as QuarantineStamp[];
 
 /** The others: they have no place in that order. */
 export const unnameableStamps = (db: Database, rootId: string): { readonly path: string; readonly stamp: string }[] =>

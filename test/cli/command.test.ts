@@ -78,6 +78,26 @@ describe('the command line', () => {
     expect(run('task', 'list')['tasks']).toBeInstanceOf(Array);
   });
 
+  it('lists layouts, proposes one for a root, and starts nothing on auto', async () => {
+    const { folder, config } = await makeSite();
+    const root = join(folder, 'recordings');
+    const list = JSON.parse(tredive(['layouts', '--json']).stdout) as { layouts: { name: string; example: string }[] };
+    expect(list.layouts.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['frigate', 'zoneminder', 'blue-iris']),
+    );
+    const proposed = tredive(['layouts', root, '--json']);
+    expect(proposed.code).toBe(0);
+    expect(JSON.parse(proposed.stdout)).toMatchObject({ layout: 'frigate', line: 'layout: frigate', recordings: 1 });
+    expect(tredive(['layouts', root]).stdout).toMatch(/^layout: frigate\n {2}Looked at 1 files/);
+    expect(tredive(['layouts', folder, '--timezone', 'Mars/Olympus']).code).toBe(2);
+    expect(tredive(['layouts', join(folder, 'nowhere')]).code).toBe(3);
+    writeFileSync(config, readFileSync(config, 'utf8').replace('layout: frigate', 'layout: auto'));
+    const scan = tredive(['scan', '--config', config]);
+    expect([scan.code, scan.stdout]).toEqual([2, '']);
+    expect(scan.stderr).toContain('"auto" only proposes: if this is right, write "layout: frigate"');
+    expect(existsSync(join(folder, 'data'))).toBe(false);
+  });
+
   it('lets nobody in without the right password, and nobody be security and legal', async () => {
     const { config } = await makeSite();
     expect(tredive(['user', 'add', 'eve', '--role', 'security,legal', '--config', config]).code).toBe(2);

@@ -59,3 +59,32 @@ export function make(folder: string, name: Recipe): string {
   ffmpeg(...recipes[name], path);
   return path;
 }
+
+const boxAt = (bytes: Buffer, type: string, from = 0): number => {
+  const at = bytes.indexOf(type, Math.max(from, 4), 'latin1');
+  if (at < 0) throw new Error(`no ${type}`);
+  return at - 4;
+};
+
+/** A fragmented MP4 with the box that MediaMTX writes: its own wall clock at the first frame. */
+export function withRecorderClock(bytes: Buffer, us: number): Buffer {
+  const mtxi = Buffer.alloc(52);
+  mtxi.writeUInt32BE(52, 0);
+  mtxi.write('mtxi', 4, 'latin1');
+  mtxi.writeBigInt64BE(BigInt(us) * 1000n, 44);
+  const udta = Buffer.concat([Buffer.from([0, 0, 0, 60]), Buffer.from('udta'), mtxi]);
+  const moov = boxAt(bytes, 'moov');
+  const end = moov + bytes.readUInt32BE(moov);
+  const changed = Buffer.from(bytes);
+  // MediaMTX writes no other user data; ffmpeg's is made to look like free space.
+  const old = changed.indexOf('udta', moov, 'latin1');
+  if (old !== -1 && old < end) changed.write('free', old, 'latin1');
+  changed.writeUInt32BE(end - moov + udta.length, moov);
+  return Buffer.concat([changed.subarray(0, end), udta, changed.subarray(end)]);
+}
+
+/** A fragmented MP4 as its initialisation segment and the fragments after it. */
+export function splitFragments(bytes: Buffer): { init: Buffer; fragments: Buffer } {
+  const first = boxAt(bytes, 'moof');
+  return { init: bytes.subarray(0, first), fragments: bytes.subarray(first) };
+}

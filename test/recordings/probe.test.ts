@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { probeHere, type ProbeResult } from '../../src/recordings/probe-here.js';
-import { ffmpeg, make, recipes, type Recipe } from './make-media.js';
+import { ffmpeg, make, recipes, splitFragments, withRecorderClock, type Recipe } from './make-media.js';
 
 let folder = '';
 const path = (name: string): string => join(folder, name);
@@ -78,20 +78,7 @@ describe('what recorders write', () => {
 
   test("MediaMTX's own box gives the recorder's clock", async () => {
     const us = Date.parse('2026-10-25T01:30:00Z') * 1000 + 123_456;
-    changed('fragments.mp4', 'mtxi.mp4', (bytes) => {
-      const mtxi = Buffer.alloc(52);
-      mtxi.writeUInt32BE(52, 0);
-      mtxi.write('mtxi', 4, 'latin1');
-      mtxi.writeBigInt64BE(BigInt(us) * 1000n, 44);
-      const udta = Buffer.concat([Buffer.from([0, 0, 0, 60]), Buffer.from('udta'), mtxi]);
-      const moov = boxAt(bytes, 'moov') - 4;
-      const end = moov + bytes.readUInt32BE(moov);
-      // MediaMTX writes no other user data; ffmpeg's is made to look like free space.
-      const old = bytes.indexOf('udta', moov, 'latin1');
-      if (old !== -1 && old < end) bytes.write('free', old, 'latin1');
-      bytes.writeUInt32BE(end - moov + udta.length, moov);
-      return Buffer.concat([bytes.subarray(0, end), udta, bytes.subarray(end)]);
-    });
+    changed('fragments.mp4', 'mtxi.mp4', (bytes) => withRecorderClock(bytes, us));
     expect(await probed('mtxi.mp4')).toMatchObject({ recorderClockUs: us, container: 'fmp4', truncated: false });
   });
 
@@ -181,12 +168,50 @@ describe('files that cannot be indexed', () => {
   });
 
   test('an initialisation segment alone, and a fragment without one', async () => {
-    const bytes = readFileSync(path('fragments.mp4'));
-    const first = boxAt(bytes, 'moof') - 4;
-    writeFileSync(path('init.mp4'), bytes.subarray(0, first));
-    writeFileSync(path('part.m4s'), bytes.subarray(first));
+    const { init, fragments } = splitFragments(readFileSync(path('fragments.mp4')));
+    writeFileSync(path('init.mp4'), init);
+    writeFileSync(path('part.m4s'), fragments);
     expect(await probeHere(path('init.mp4'))).toMatchObject({ ok: false, reason: 'no-media' });
     expect(await probeHere(path('part.m4s'))).toMatchObject({ ok: false, reason: 'no-index' });
+  });
+
+  test('a fragment with its initialisation segment is read whole, by its own size and none of the other clocks', async () => {
+    const whole = readFileSync(path('fragments.mp4'));
+    const { init, fragments } = splitFragments(withRecorderClock(whole, 1_782_900_330e6));
+    writeFileSync(path('beside.mp4'), init);
+    writeFileSync(path('later.m4s'), fragments);
+    const result = await probeHere(path('later.m4s'), undefined, path('beside.mp4'));
+    expect(result).toMatchObject({
+      ...{ ok: true, container: 'fmp4', codec: 'h264', width: 192, height: 108, truncated: false },
+      ...{ creationTimeUs: null, recorderClockUs: null, file: { sizeBytes: fragments.length } },
+    });
+    if (result.ok) expect(Math.abs(result.durationUs - 6e6)).toBeLessThan(250_000);
+    writeFileSync(path('later.m4s'), fragments.subarray(0, Math.floor(fragments.length / 2)));
+    expect(await probeHere(path('later.m4s'), undefined, path('beside.mp4'))).toMatchObject({
+      ok: true,
+      truncated: true,
+    });
+  });
+
+  test('a fragment whose initialisation segment is missing, empty, huge, a link or of something else', async () => {
+    const { init, fragments } = splitFragments(readFileSync(path('fragments.mp4')));
+    writeFileSync(path('alone.m4s'), fragments);
+    writeFileSync(path('real-init.mp4'), init);
+    writeFileSync(path('empty-init.mp4'), '');
+    writeFileSync(path('huge-init.mp4'), Buffer.alloc(2 ** 20 + 1));
+    writeFileSync(path('text-init.mp4'), 'not an index at all');
+    symlinkSync(path('real-init.mp4'), path('link-init.mp4'));
+    for (const [name, reason] of [
+      ['nowhere-init.mp4', 'no-index'],
+      ['empty-init.mp4', 'no-index'],
+      ['huge-init.mp4', 'no-index'],
+      ['link-init.mp4', 'no-index'],
+      ['text-init.mp4', 'unknown-format'],
+    ] as const) {
+      expect(await probeHere(path('alone.m4s'), undefined, path(name)), name).toMatchObject({ ok: false, reason });
+    }
+    writeFileSync(path('alone.m4s'), '');
+    expect(await probeHere(path('alone.m4s'), undefined, path('real-init.mp4'))).toMatchObject({ reason: 'empty' });
   });
 
   test('sound only', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decideStart, type StartClocks } from '../../src/recordings/start-time.js';
+import { decideStart, latestOf, type StartClocks } from '../../src/recordings/start-time.js';
 import type { NameTime } from '../../src/recordings/layouts/index.js';
 
 const utc = (iso: string): number => Date.parse(iso) * 1000;
@@ -127,5 +127,62 @@ describe('times that cannot be', () => {
     const decision = decideStart(clocks({ kind: 'utc', us: utc(iso) }));
     expect(decision.ok).toBe(ok);
     if (!decision.ok) expect(decision.reason).toBe('impossible-time');
+  });
+});
+
+describe('a name with the day alone', () => {
+  const fields = { year: 2026, month: 3, day: 29, hour: 0, minute: 0, second: 0, microsecond: 0 };
+  const name: NameTime = { kind: 'date', fields, timeZone: 'Europe/Copenhagen' };
+  // 23 hours: Copenhagen's clock is set forward on this day.
+  const from = utc('2026-03-28T23:00:00Z');
+  const until = utc('2026-03-29T22:00:00Z');
+
+  test.each([
+    ['the container', { creationTimeUs: from + minute }, from + minute, 'date-by-container', 'single'],
+    [
+      'the container, and the last write agrees',
+      { creationTimeUs: from, mtimeUs: from + 3 * minute },
+      from,
+      'date-by-container',
+      'agreed',
+    ],
+    [
+      'the container, set at the end',
+      { creationTimeUs: until, mtimeUs: until + 1e6 },
+      until - 3 * minute,
+      'date-by-container',
+      'agreed',
+    ],
+    ['the last write', { mtimeUs: from + 3 * minute }, from, 'date-by-mtime', 'single'],
+    [
+      'the last write, for a container of another day',
+      { creationTimeUs: until + minute, mtimeUs: from + 30 * minute },
+      from + 27 * minute,
+      'date-by-mtime',
+      'disagreeing',
+    ],
+    ["the recorder's own clock", { recorderClockUs: from + minute }, from + minute, 'container', 'agreed'],
+    [
+      "the recorder's own clock, of another day",
+      { recorderClockUs: until + 60 * minute },
+      until + 60 * minute,
+      'container',
+      'disagreeing',
+    ],
+  ])('its time of day by %s', (_, more, startUs, source, quality) => {
+    expect(decideStart(clocks(name, more))).toMatchObject({ ok: true, startUs, source, quality });
+  });
+
+  test.each([
+    ['no other clock', {}],
+    ['a container of the day after', { creationTimeUs: until }],
+    ['a start a moment before the day', { mtimeUs: from + 3 * minute - 1 }],
+  ])('left open: %s', (_, more) => {
+    expect(decideStart(clocks(name, more))).toMatchObject({ ok: false, reason: 'no-time-of-day' });
+  });
+
+  test('bounds the age of its file by the end of the day', () => {
+    expect(latestOf(name)).toBe(until);
+    expect(latestOf(local('2026-10-25T02:30:00'))).toBe(utc('2026-10-25T01:30:00Z'));
   });
 });

@@ -58,6 +58,44 @@ export async function openBounded(path: string, limits: ReadLimits = defaultLimi
   }
 }
 
+/** An initialisation segment has a few hundred bytes for each track. */
+const maxInitBytes = 2 ** 20;
+
+/**
+ * A fragment with its initialisation segment in front, as one file of both their sizes; whoever opened the fragment closes
+ * it. Throws ProbeRefusal `no-index` where the initialisation segment is missing, a link, or too large to be one.
+ */
+export async function behindInit(fragment: BoundedFile, initPath: string, limits?: ReadLimits): Promise<BoundedFile> {
+  const init = await readWhole(initPath, limits);
+  return {
+    facts: { ...fragment.facts, sizeBytes: init.length + fragment.facts.sizeBytes },
+    read: async (offset, length) => {
+      const front = init.subarray(Math.min(offset, init.length), Math.min(offset + length, init.length));
+      if (front.length === length) return front;
+      return Buffer.concat([front, await fragment.read(Math.max(0, offset - init.length), length - front.length)]);
+    },
+    close: () => fragment.close(),
+  };
+}
+
+async function readWhole(initPath: string, limits?: ReadLimits): Promise<Buffer> {
+  const refusal = (why: string): ProbeRefusal =>
+    new ProbeRefusal('no-index', `a fragment, and its initialisation segment ${why}`);
+  let init: BoundedFile;
+  try {
+    init = await openBounded(initPath, limits);
+  } catch (error) {
+    throw refusal(`cannot be opened: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  try {
+    const { sizeBytes } = init.facts;
+    if (sizeBytes === 0 || sizeBytes > maxInitBytes) throw refusal(`has ${sizeBytes} bytes`);
+    return await init.read(0, sizeBytes);
+  } finally {
+    await init.close();
+  }
+}
+
 function readerOf(handle: FileHandle, sizeBytes: number, limits: ReadLimits): BoundedFile['read'] {
   const endsAt = performance.now() + limits.ms;
   let bytes = 0;

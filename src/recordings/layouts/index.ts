@@ -1,18 +1,36 @@
-/** The layouts there are. A new VMS is a file beside this one and a line in `coded`, or a template in config/layouts. */
+/**
+ * The layouts there are. ADD A VMS HERE:
+ *
+ * 1. Where its paths are fields side by side: a file config/layouts/<name>.yaml with one template or several, and examples.
+ *    Where they are not (a name of its own while open, a day without a time, a shared initialisation segment): a file beside
+ *    this one that makes a `Layout`, and a line in `coded`. `kerberos.ts` is the shortest to learn from.
+ * 2. A table in test/recordings/layouts/tables.ts: a test asks every layout for paths it reads, its open and companion names,
+ *    near misses and hostile names, and both hours of a clock change where its names are local.
+ * 3. A line in the table of the README. `tredive layouts ROOT` proposes it from then on.
+ *
+ * A layout reads names and nothing else: it opens no file, never throws, and answers for every string. Where the name leaves
+ * something open (which of two hours, what time of day), it says so, and start-time.ts asks the other clocks.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { GatewayError, toGatewayError } from '../../errors.js';
 import { frigate } from './frigate.js';
+import { kerberos } from './kerberos.js';
 import { firstMatching, type Layout, type LayoutOptions } from './layout.js';
 import { templateLayout } from './template.js';
+import { viseron } from './viseron.js';
+import { zoneminder } from './zoneminder.js';
 
 export { cameraIdOf } from './camera-id.js';
 export { mediaExtensions } from './layout.js';
-export type { Layout, LayoutMatch, NameTime } from './layout.js';
+export type { Layout, LayoutMatch, LayoutMiss, NameTime } from './layout.js';
 
 const coded: Readonly<Record<string, (options: LayoutOptions) => Layout>> = {
   frigate,
+  kerberos,
+  viseron,
+  zoneminder,
 };
 
 /** Both `src` and `dist` lie beside `config`. */
@@ -34,6 +52,8 @@ const item = z.union([
  */
 export const layoutConfig = z.union([item, z.array(item).min(1)]);
 export type LayoutConfig = z.infer<typeof layoutConfig>;
+/** What `layout: auto` is called: it asks for a proposal, and is none itself. */
+export const auto = 'auto';
 type LayoutItem = z.infer<typeof item>;
 
 const templateFile = z.strictObject({
@@ -44,11 +64,27 @@ const templateFile = z.strictObject({
 });
 export type TemplateFile = z.infer<typeof templateFile>;
 
-/** Names of all layouts, for messages and for `doctor`. */
-export function layoutNames(): string[] {
-  const files = readdirSync(templateFolder).filter((file) => file.endsWith('.yaml'));
-  return [...Object.keys(coded), ...files.map((file) => file.slice(0, -'.yaml'.length))].sort();
-}
+/** 2026-07-01T10:05:30Z */
+const exampleUs = 1_782_900_330 * 1_000_000;
+
+/** Names of the layouts in config/layouts. */
+export const templateNames = (): string[] =>
+  readdirSync(templateFolder)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .sort();
+
+/** Names of all layouts. */
+export const layoutNames = (): string[] => [...Object.keys(coded), ...templateNames()].sort();
+
+/** Every layout with a path of it, for people to compare with what they have. */
+export const describeLayouts = (): { name: string; example: string }[] =>
+  layoutNames().map((name) => ({
+    name,
+    example: templateNames().includes(name)
+      ? (readTemplateFile(name).examples[0]?.path ?? '')
+      : layoutFromConfig(name, { siteTimezone: 'Europe/Copenhagen' }).encode('1', exampleUs),
+  }));
 
 /** One file of config/layouts. Throws `config-invalid` where it is not what it must be. */
 export function readTemplateFile(name: string): TemplateFile {
@@ -65,6 +101,11 @@ export function readTemplateFile(name: string): TemplateFile {
 }
 
 function namedLayout(name: string, options: LayoutOptions): Layout {
+  if (name === auto) {
+    throw new GatewayError('config-invalid', 'Layout "auto" only proposes, and only for a whole root.', {
+      remedy: 'Run "tredive layouts ROOT", and write what it says.',
+    });
+  }
   const make = Object.hasOwn(coded, name) ? coded[name] : undefined;
   if (make !== undefined) return make(options);
   if (!layoutNames().includes(name)) {
@@ -74,7 +115,10 @@ function namedLayout(name: string, options: LayoutOptions): Layout {
   }
   const file = readTemplateFile(name);
   const templates = typeof file.template === 'string' ? [file.template] : file.template;
-  const [first, ...rest] = templates.map((template) => templateLayout(template, { ...options, name }));
+  // Where the camera is given, its folder may be the root itself.
+  const withoutFolder = templates.map((template) => template.replace(/^%(?:path|camera)\//, ''));
+  const all = options.camera === undefined ? templates : [...new Set([...templates, ...withoutFolder])];
+  const [first, ...rest] = all.map((template) => templateLayout(template, { ...options, name }));
   if (first === undefined) throw new GatewayError('internal', `Layout "${name}" has no template.`);
   return firstMatching(name, [first, ...rest]);
 }

@@ -4,10 +4,11 @@
  */
 import type { LocalFields, Micros } from '../../domain/time.js';
 
-/** When a segment starts, as its name says it. */
+/** When a segment starts, as its name says it. `date`: the local day alone (midnight), the time of day is not in the name. */
 export type NameTime =
   | { readonly kind: 'utc'; readonly us: Micros }
-  | { readonly kind: 'local'; readonly fields: LocalFields; readonly timeZone: string };
+  | { readonly kind: 'local'; readonly fields: LocalFields; readonly timeZone: string }
+  | { readonly kind: 'date'; readonly fields: LocalFields; readonly timeZone: string };
 
 export interface LayoutMatch {
   readonly kind: 'match';
@@ -16,6 +17,10 @@ export interface LayoutMatch {
   /** The part of the path that names the camera, byte for byte; `cameraIdOf` makes an id of it. */
   readonly camera: string;
   readonly start: NameTime;
+  /** The name that this VMS gives a recording until it closes it. A recorder that was killed leaves it for ever. */
+  readonly open?: true;
+  /** Path below the root of the initialisation segment that this file cannot be read without. */
+  readonly init?: string;
 }
 
 /**
@@ -28,6 +33,9 @@ export interface LayoutMiss {
   readonly kind: 'miss';
   readonly reason: MissReason;
   readonly detail: string;
+  /** Where the name tells it all the same: whose footage this would be, and from when. */
+  readonly camera?: string;
+  readonly start?: NameTime;
 }
 
 export interface Layout {
@@ -46,7 +54,8 @@ export interface LayoutOptions {
   readonly camera?: string | undefined;
 }
 
-export const mediaExtensions = ['mp4', 'm4s', 'mkv', 'ts', 'mov', 'avi', 'webm', 'm4v', 'mpg'] as const;
+/** `bvr` is Blue Iris's own format: it cannot be read here, but is footage all the same and must not be overlooked. */
+export const mediaExtensions = ['mp4', 'm4s', 'mkv', 'ts', 'mov', 'avi', 'webm', 'm4v', 'mpg', 'bvr'] as const;
 
 const media = new Set<string>(mediaExtensions);
 const unfinishedEnd = /\.(?:part|partial|tmp|temp|crdownload|filepart|download|incomplete|writing)$/i;
@@ -55,25 +64,37 @@ const companions =
   /(?:\.(?:json|txt|log|conf|cfg|ini|xml|ya?ml|csv|md|html?|m3u8?|mpd|srt|vtt|sub|ass|psi|idx|nfo|md5|sha\d+|db|sqlite\d?|db-(?:wal|shm|journal)|lock|pid|bak)|thumbs\.db|desktop\.ini)$/i;
 const companionFolders = new Set(['@eaDir', '@Snapshot', '#recycle', 'lost+found', '$RECYCLE.BIN']);
 
-export const miss = (reason: MissReason, detail: string): LayoutMiss => ({ kind: 'miss', reason, detail });
+export const miss = (
+  reason: MissReason,
+  detail: string,
+  known: Pick<LayoutMiss, 'camera' | 'start'> = {},
+): LayoutMiss => ({ kind: 'miss', reason, detail, ...known });
+
+const openDetail = 'a name that is used while the file is being written';
+
+/** A miss for what no layout looks into: no plain path below the root, or a folder of the storage system. Else null. */
+export function outside(relativePath: string): LayoutMiss | null {
+  const parts = relativePath.split('/');
+  if (parts.some((part) => part === '' || part === '.' || part === '..') || relativePath.includes('\0')) {
+    return miss('foreign', 'not a plain path below the root');
+  }
+  return parts.some((part) => companionFolders.has(part)) ? miss('ignored', 'in a folder of the storage system') : null;
+}
 
 /**
  * What every layout says alike about a path, before it looks at its own form: the path without its media extension, or a
  * miss. Order matters: `x.mp4.part` is unfinished although it ends in no media extension.
  */
 export function readStem(relativePath: string): { stem: string; extension: string } | LayoutMiss {
-  const parts = relativePath.split('/');
-  const base = parts.at(-1) ?? '';
-  if (parts.some((part) => part === '' || part === '.' || part === '..') || relativePath.includes('\0')) {
-    return miss('foreign', 'not a plain path below the root');
-  }
-  if (parts.some((part) => companionFolders.has(part))) return miss('ignored', 'in a folder of the storage system');
+  const problem = outside(relativePath);
+  if (problem !== null) return problem;
+  const base = relativePath.slice(relativePath.lastIndexOf('/') + 1);
   const dot = base.lastIndexOf('.');
   const extension = dot > 0 ? base.slice(dot + 1) : '';
   const stem = relativePath.slice(0, relativePath.length - extension.length - 1);
   const isMedia = media.has(extension.toLowerCase());
   if (unfinishedEnd.test(base) || (isMedia && unfinishedEnd.test(stem)) || /^incomplete\./i.test(base)) {
-    return miss('unfinished', 'a name that is used while the file is being written');
+    return miss('unfinished', openDetail);
   }
   if (base.startsWith('.')) {
     // rsync and others write to a hidden name with the real one inside it, then rename.
@@ -85,6 +106,25 @@ export function readStem(relativePath: string): { stem: string; extension: strin
   if (!isMedia) return miss('foreign', extension === '' ? 'no extension' : `".${extension}" is no recording`);
   return { stem, extension };
 }
+
+/**
+ * The name that an unfinished one will have once it is finished: `x.mp4` for `x.mp4.part`, `x.part.mp4` and rsync's
+ * `.x.mp4.Ab12Cd`. Null where it does not hold one.
+ */
+export function finishedName(relativePath: string): string | null {
+  const at = relativePath.lastIndexOf('/') + 1;
+  const base = relativePath.slice(at);
+  const hidden = /^\.(?<real>.+)\.[A-Za-z0-9_-]{4,12}$/.exec(base)?.groups?.['real'];
+  const inner = /^(?<stem>.+)\.(?<extension>[A-Za-z0-9]+)$/.exec(base)?.groups;
+  const bare = (name: string): string | null => (unfinishedEnd.test(name) ? name.replace(unfinishedEnd, '') : null);
+  const stem = inner === undefined ? null : bare(inner['stem'] ?? '');
+  const real = hidden ?? bare(base) ?? (stem === null ? null : `${stem}.${inner?.['extension'] ?? ''}`);
+  return real === null || real === '' ? null : relativePath.slice(0, at) + real;
+}
+
+/** A fragment (`.m4s`) has no index of its own: that is in the `init.mp4` beside it. */
+export const initBeside = (relativePath: string): string =>
+  `${relativePath.slice(0, relativePath.lastIndexOf('/') + 1)}init.mp4`;
 
 const telling: Record<MissReason, number> = { misnamed: 3, unfinished: 2, ignored: 1, foreign: 0 };
 
@@ -98,7 +138,10 @@ export function firstMatching(name: string, layouts: readonly [Layout, ...Layout
       for (const layout of layouts) {
         const result = layout.decode(relativePath);
         if (result.kind === 'match') return result;
-        if (best === undefined || telling[result.reason] > telling[best.reason]) best = result;
+        const moreTelling = best === undefined ? 1 : telling[result.reason] - telling[best.reason];
+        if (moreTelling > 0 || (moreTelling === 0 && best?.camera === undefined && result.camera !== undefined)) {
+          best = result;
+        }
       }
       return best ?? miss('foreign', 'no layout');
     },

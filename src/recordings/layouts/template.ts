@@ -12,13 +12,24 @@ import {
   type LocalFields,
   type Micros,
 } from '../../domain/time.js';
-import { mediaExtensions, miss, readStem, type Layout, type LayoutMatch, type LayoutMiss } from './layout.js';
+import {
+  finishedName,
+  initBeside,
+  mediaExtensions,
+  miss,
+  readStem,
+  type Layout,
+  type LayoutMatch,
+  type LayoutMiss,
+} from './layout.js';
 
 /** Every token with the form it has in a path. `%path` may hold slashes, `%camera` may not, `%*` may be empty. */
 export const templateTokens = {
   '%path': '[^/]+(?:/[^/]+)*?',
   '%camera': '[^/]+',
   '%Y': '\\d{4}',
+  /** The last two digits of a year from 2000 to 2099. */
+  '%y': '\\d{2}',
   '%m': '\\d{2}',
   '%d': '\\d{2}',
   '%H': '\\d{2}',
@@ -40,6 +51,7 @@ const groupOf: Partial<Record<Token, string>> = {
   '%path': 'path',
   '%camera': 'camera',
   '%Y': 'Y',
+  '%y': 'y',
   '%m': 'm',
   '%d': 'd',
   '%H': 'H',
@@ -110,7 +122,7 @@ function check(template: string, pieces: readonly Piece[], fixedCamera: string |
   if (template === '' || template.startsWith('/') || template.split('/').some((part) => part === '..' || part === '')) {
     throw wrong(template, 'is not a path below the root.', 'Leave out what stands in front of the root, and any "..".');
   }
-  const hasDay = has('%Y') && has('%m') && has('%d');
+  const hasDay = (has('%Y') || has('%y')) && has('%m') && has('%d');
   if (!has('%s') && !(hasDay && has('%H') && has('%M'))) {
     throw wrong(template, 'does not tell when a segment starts.', 'Use %s, or %Y %m %d %H %M and best %S.');
   }
@@ -141,15 +153,24 @@ export function templateLayout(template: string, options: TemplateOptions): Layo
 
   const decode = (relativePath: string): LayoutMatch | LayoutMiss => {
     const file = readStem(relativePath);
-    if ('kind' in file) return file;
+    if ('kind' in file) return file.reason === 'unfinished' ? withOwner(file, relativePath) : file;
     const groups = expression.exec(file.stem)?.groups;
-    if (groups === undefined || (onlyExtension !== undefined && file.extension.toLowerCase() !== onlyExtension)) {
+    const extension = file.extension.toLowerCase();
+    if (groups === undefined || (onlyExtension !== undefined && extension !== onlyExtension)) {
       return miss('foreign', `does not look like ${template}`);
     }
-    const start = readTime(groups, options.timeZone);
-    if (typeof start === 'string') return miss('misnamed', start);
     const camera = options.camera ?? groups['path'] ?? groups['camera'] ?? '';
-    return { kind: 'match', layout: name, camera, start };
+    const start = readNameTime(groups, options.timeZone);
+    if (typeof start === 'string') return miss('misnamed', start, { camera });
+    const found: LayoutMatch = { kind: 'match', layout: name, camera, start };
+    return extension === 'm4s' ? { ...found, init: initBeside(relativePath) } : found;
+  };
+
+  /** Half a file that was left lying is footage too: whose, and from when, bounds how long it may lie there. */
+  const withOwner = (file: LayoutMiss, relativePath: string): LayoutMiss => {
+    const finished = finishedName(relativePath);
+    const inner = finished === null ? null : decode(finished);
+    return inner?.kind === 'match' ? { ...file, camera: inner.camera, start: inner.start } : file;
   };
 
   const encode = (camera: string, startUs: Micros, extension = onlyExtension ?? 'mp4'): string =>
@@ -158,16 +179,27 @@ export function templateLayout(template: string, options: TemplateOptions): Layo
   return { name, decode, encode };
 }
 
-/** The name's time, or what is wrong with it. */
-function readTime(
+/** Seconds since 1970 as an instant, or what is wrong with them. */
+export function readEpoch(digits: string): Micros | string {
+  const seconds = Number(digits);
+  // 2200-01-01; a name in milliseconds lands far beyond it.
+  if (seconds >= 7_258_118_400) return `${digits} s after 1970 is no time of a recording (milliseconds?)`;
+  return seconds * 1_000_000;
+}
+
+/** Local time is never further from UTC than this. */
+const furthestOffsetUs = 14.5 * 3600 * 1_000_000;
+
+/** The time of a name's groups (one letter each, as the tokens), or what is wrong with it. */
+export function readNameTime(
   groups: Readonly<Record<string, string | undefined>>,
   timeZone: string,
 ): LayoutMatch['start'] | string {
   const microsecond = Number((groups['f'] ?? '').slice(0, 6).padEnd(6, '0'));
-  const hasFields = groups['Y'] !== undefined;
+  const year = groups['Y'] ?? (groups['y'] === undefined ? undefined : `20${groups['y']}`);
   const number = (group: string): number => Number(groups[group] ?? '0');
   const fields: LocalFields = {
-    year: number('Y'),
+    year: Number(year ?? '0'),
     month: number('m'),
     day: number('d'),
     hour: number('H'),
@@ -175,15 +207,19 @@ function readTime(
     second: number('S'),
     microsecond,
   };
-  const whole = groups['m'] !== undefined && groups['d'] !== undefined && groups['H'] !== undefined;
-  if (hasFields && whole && !fieldsAreReal(fields)) {
-    return `no such time: ${groups['Y'] ?? ''}-${groups['m'] ?? ''}-${groups['d'] ?? ''} ${groups['H'] ?? ''}:${groups['M'] ?? ''}:${groups['S'] ?? '00'}`;
+  const whole =
+    year !== undefined && groups['m'] !== undefined && groups['d'] !== undefined && groups['H'] !== undefined;
+  if (whole && !fieldsAreReal(fields)) {
+    return `no such time: ${year}-${groups['m'] ?? ''}-${groups['d'] ?? ''} ${groups['H'] ?? ''}:${groups['M'] ?? ''}:${groups['S'] ?? '00'}`;
   }
   if (groups['s'] !== undefined) {
-    const seconds = Number(groups['s']);
-    // 2200-01-01; a name in milliseconds lands far beyond it.
-    if (seconds >= 7_258_118_400) return `${groups['s']} s after 1970 is no time of a recording (milliseconds?)`;
-    return { kind: 'utc', us: seconds * 1_000_000 + microsecond };
+    const secondUs = readEpoch(groups['s']);
+    if (typeof secondUs === 'string') return secondUs;
+    const us = secondUs + microsecond;
+    if (whole && Math.abs(utcToUs(fields) - us) > furthestOffsetUs) {
+      return `its date and its ${groups['s']} s after 1970 are not of the same day`;
+    }
+    return { kind: 'utc', us };
   }
   if (groups['z'] !== undefined) {
     const offset = /^([+-])(\d{2}):?(\d{2})$/.exec(groups['z']);
@@ -204,6 +240,8 @@ function write(token: Token, camera: string, startUs: Micros, timeZone: string):
       return camera;
     case '%Y':
       return digits(fields.year, 4);
+    case '%y':
+      return digits(fields.year % 100, 2);
     case '%m':
       return digits(fields.month, 2);
     case '%d':
