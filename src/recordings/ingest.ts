@@ -44,7 +44,11 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
         } else {
           const known = findByPath(db, root.id, one.path);
           if (known === null) throw new GatewayError('internal', 'A segment is neither new nor known.');
-          updateSegment(db, known.id, segment);
+          updateSegment(
+            db,
+            known.id,
+            isSameFootage(known, segment) ? { ...segment, cameraId: known.cameraId } : segment,
+          );
           closeTask(db, 'segment-changed', changedSubject(known.id), clock.nowUs());
           result.changed += 1;
         }
@@ -106,6 +110,13 @@ function takeBack(db: Database, segment: Omit<Segment, 'id' | 'state'>): boolean
   if (twin === undefined || another !== undefined) return false;
   return moveSegment(db, twin.id, segment);
 }
+
+/**
+ * The same file, grown or cut, or an untouched copy of it: it stays footage of the camera that it was of, even where it was moved
+ * to a path that names another one.
+ */
+const isSameFootage = (known: Segment, now: Omit<Segment, 'id' | 'state'>): boolean =>
+  known.inode === now.inode || (known.sizeBytes === now.sizeBytes && known.mtimeUs === now.mtimeUs);
 
 const stat3 = (stat: {
   sizeBytes: number;

@@ -231,6 +231,10 @@ describe('files that moved', () => {
     expect(after.map(({ path }) => path)).toContain(`entrance/${nameOf(0)}`);
     expect(after.at(-1)).toMatchObject({ cameraId: 'entrance' });
     expect(kinds(ctx)).toContain('camera-renamed camera:a');
+    // Nor by growing does one slip off to the other camera.
+    appendFileSync(join(root, 'entrance', nameOf(0)), 'more');
+    expect(await scanRoots(ctx)).toMatchObject({ changed: 1, unchanged: 7 });
+    expect(rows(ctx).filter(({ cameraId }) => cameraId === 'a')).toHaveLength(5);
     expect(kinds(ctx).join()).not.toContain('footage-missing');
   });
 
