@@ -1,17 +1,21 @@
 #include <napi.h>
 
+#include "folder_mount.h"
 #include "frame_check.h"
 #include "frame_line.h"
 #include "frame_pipe.h"
 #include "fsync_directory.h"
 #include "motion.h"
 #include "unlink_beneath.h"
+#include "walk_tree.h"
 
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("unlinkBeneath", Napi::Function::New(env, tredive::UnlinkBeneath));
   exports.Set("fsyncDirectory", Napi::Function::New(env, tredive::FsyncDirectory));
+  exports.Set("openTreeWalk", Napi::Function::New(env, tredive::OpenTreeWalk));
+  exports.Set("folderMount", Napi::Function::New(env, tredive::FolderMount));
   exports.Set("openFramePipe", Napi::Function::New(env, tredive::OpenFramePipe));
   exports.Set("openFrameLine", Napi::Function::New(env, tredive::OpenFrameLine));
   exports.Set("checkFrames", Napi::Function::New(env, tredive::CheckFrames));

@@ -1,9 +1,7 @@
 #include "unlink_beneath.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -14,6 +12,7 @@
 
 #include "failure.h"
 #include "fd_stream.h"
+#include "open_beneath.h"
 
 namespace tredive {
 
@@ -50,35 +49,12 @@ std::vector<std::string> Components(const std::string& path) {
   return parts;
 }
 
-constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-/** Component by component for kernels (< 5.6) and sandboxes without openat2; O_NOFOLLOW holds for each of
- * them. */
-UniqueFd WalkDown(int root, const std::vector<std::string>& parts) {
-  UniqueFd at(fcntl(root, F_DUPFD_CLOEXEC, 0));
-  for (size_t i = 0; at.valid() && i + 1 < parts.size(); i++)
-    at = UniqueFd(openat(at.get(), parts[i].c_str(), kDirectory));
-  return at;
-}
-
 /** The directory of the file, or an invalid fd where it does not exist. Never follows a link, never leaves
  * the root. */
 UniqueFd OpenParent(int root, const std::vector<std::string>& parts) {
-  UniqueFd parent;
-  if (parts.size() == 1) {
-    parent = WalkDown(root, parts);
-  } else {
-    std::string directory = parts[0];
-    for (size_t i = 1; i + 1 < parts.size(); i++) directory += "/" + parts[i];
-    open_how how{};
-    how.flags = kDirectory;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    parent = UniqueFd(static_cast<int>(syscall(SYS_openat2, root, directory.c_str(), &how, sizeof how)));
-    // EPERM is what old seccomp profiles of container engines answer; EAGAIN: something was renamed
-    // meanwhile.
-    if (!parent.valid() && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
-      parent = WalkDown(root, parts);
-  }
+  std::string directory;
+  for (size_t i = 0; i + 1 < parts.size(); i++) directory += (i == 0 ? "" : "/") + parts[i];
+  UniqueFd parent = OpenDirectoryBeneath(root, directory);
   if (parent.valid() || errno == ENOENT) return parent;
   if (errno == ELOOP || errno == ENOTDIR || errno == EXDEV)
     Changed("a directory of the path is a link or not a directory");

@@ -1,6 +1,8 @@
 import type { Log } from '../platform/log.js';
 import type { Note, Store } from '../store/audit-log.js';
+import type { TreeFacts } from '../platform/tree-walk.js';
 import type { Layout } from './layouts/layout.js';
+import type { ProbeFailure, ProbeResult } from './probe-here.js';
 
 /** What indexing needs. */
 export interface RecordingsContext {
@@ -11,8 +13,20 @@ export interface RecordingsContext {
   readonly quietMs: number;
   /** Ask the disk instead of waiting to be told: network mounts announce nothing. */
   readonly poll: boolean;
+  /** In place of probing the file, and looking at it once more: for measuring and testing everything else. */
+  readonly probe?: (root: RecordingRoot, path: string, met: FileStat) => Promise<Probed>;
   /** Enters a camera that nobody configured, in the transaction of its first segment. */
   readonly registerCamera: (note: Note, cameraId: string, label: string) => void;
+}
+
+/** By what a file is known to be the same and unchanged. */
+export type FileStat = Pick<TreeFacts, 'sizeBytes' | 'inode' | 'mtimeUs'>;
+
+/** What is in a file, and how it lay there after it was read. */
+export interface Probed {
+  readonly probe: ProbeResult | ProbeFailure;
+  /** Null where it is gone. */
+  readonly after: FileStat | null;
 }
 
 export interface RecordingRoot {

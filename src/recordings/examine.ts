@@ -2,17 +2,12 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Segment } from '../domain/segment.js';
-import type { RecordingRoot, RecordingsContext } from './context.js';
+import type { FileStat, Probed, RecordingRoot, RecordingsContext } from './context.js';
 import { localToUs } from '../domain/time.js';
+import type { TreeFacts } from '../platform/tree-walk.js';
 import { cameraIdOf, type NameTime } from './layouts/index.js';
 import { probeFile } from './probe.js';
 import { decideStart } from './start-time.js';
-
-export interface FileStat {
-  readonly sizeBytes: number;
-  readonly inode: string;
-  readonly mtimeUs: number;
-}
 
 export type Examined =
   | {
@@ -36,21 +31,21 @@ export type Examined =
   | { readonly kind: 'nothing'; readonly path: string };
 
 /** Type, size, inode and last write of a name, its own and not that of what it links to. Null where it is gone. */
-export async function statOf(
-  root: RecordingRoot,
-  path: string,
-): Promise<(FileStat & { readonly isFile: boolean; readonly isLink: boolean }) | null> {
+export async function statOf(root: RecordingRoot, path: string): Promise<TreeFacts | null> {
   try {
     const stat = await lstat(join(root.path, path), { bigint: true });
     return {
       isFile: stat.isFile(),
       isLink: stat.isSymbolicLink(),
       sizeBytes: Number(stat.size),
-      inode: stat.ino.toString(),
+      // Node reads the number as signed.
+      inode: BigInt.asUintN(64, stat.ino).toString(),
       mtimeUs: Number(stat.mtimeNs / 1000n),
     };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    const { code } = error as NodeJS.ErrnoException;
+    // ENOTDIR: a folder on the way was replaced by a file.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
     throw error;
   }
 }
@@ -66,8 +61,21 @@ function latestOf(start: NameTime): number {
   return Math.max(...(reading.kind === 'ambiguous' ? reading.candidatesUs : reading.readingsUs));
 }
 
-/** Of a name that reaches us garbled: the replacement character stands for bytes that are no UTF-8. */
+/** Of a name that reached us garbled: the replacement character stands for bytes that are no UTF-8. */
 const nothingKnown = { isFile: true, isLink: false, sizeBytes: 0, inode: '0', mtimeUs: 0 } as const;
+
+/** Probes a file, and looks at it once more behind that. */
+async function probeAndLook(root: RecordingRoot, path: string): Promise<Probed> {
+  const probe = await probeFile(join(root.path, path));
+  return { probe, after: await statOf(root, path) };
+}
+
+/** What is known of a name already, from reading its folder. */
+export interface Met {
+  readonly facts: TreeFacts;
+  /** False where `path` is only a way of writing a name that is no UTF-8. */
+  readonly utf8: boolean;
+}
 
 /**
  * Examines one name below a root. `calm` is true once size and last write have not changed for the quiet time; before that a
@@ -78,10 +86,12 @@ export async function examine(
   root: RecordingRoot,
   path: string,
   calm: boolean,
+  met?: Met,
 ): Promise<Examined> {
   const nowUs = ctx.store.clock.nowUs();
-  const unnameable = path.includes('\uFFFD');
-  const stat = (await statOf(root, path)) ?? (unnameable ? nothingKnown : null);
+  const found = met === undefined ? await statOf(root, path) : met.facts;
+  const unnameable = met === undefined ? found === null && path.includes('\uFFFD') : !met.utf8;
+  const stat = found ?? (unnameable ? nothingKnown : null);
   if (stat === null) return { kind: 'nothing', path };
   const quarantined = (reason: string, detail: string, cameraId: string | null = null, boundUs = nowUs): Examined => ({
     kind: 'quarantined',
@@ -104,7 +114,8 @@ export async function examine(
 
   const cameraId = cameraIdOf(match.camera);
   const nameUs = latestOf(match.start);
-  const probe = await probeFile(join(root.path, path));
+  const { probe, after } = await (ctx.probe ?? probeAndLook)(root, path, stat);
+  if (after === null) return { kind: 'nothing', path };
   if (!probe.ok) return quarantined(probe.reason, probe.detail, cameraId, nameUs);
   const start = decideStart({
     name: match.start,
@@ -117,8 +128,6 @@ export async function examine(
   // A name that claims the past, the year 1970 for one, makes its file overdue: that is reported, and never deletes it.
   if (!start.ok) return quarantined(start.reason, start.detail, cameraId, nameUs);
   // Written to while it was read: what was read is of no file that exists.
-  const after = await statOf(root, path);
-  if (after === null) return { kind: 'nothing', path };
   if (!sameFile(stat, after)) return { kind: 'open', path, stat: after };
   return {
     kind: 'segment',

@@ -1,8 +1,12 @@
 /** Enters what was examined, a batch in one transaction with one event. */
 import { classRules } from '../domain/camera.js';
+import type { Segment } from '../domain/segment.js';
+import { GatewayError } from '../errors.js';
+import type { Note } from '../store/audit-log.js';
 import { findCamera } from '../store/cameras.js';
-import { findQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
-import { findByPath, insertSegment, updateSegment } from '../store/segments.js';
+import type { Database } from '../store/database.js';
+import { findQuarantine, hasQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
+import { anyMissing, findByPath, insertIfNew, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
 import type { Examined } from './examine.js';
@@ -10,35 +14,36 @@ import type { Examined } from './examine.js';
 export interface Ingested {
   added: number;
   changed: number;
+  /** Files that are footage which was missing, found at another place. */
+  moved: number;
   quarantined: number;
 }
 
 /** Enters segments and quarantine; `open` and `nothing` change nothing. Throws without having entered any of the batch. */
 export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: readonly Examined[]): Ingested {
-  const result: Ingested = { added: 0, changed: 0, quarantined: 0 };
+  const result: Ingested = { added: 0, changed: 0, moved: 0, quarantined: 0 };
   const news = batch.filter((one) => one.kind === 'segment' || (one.kind === 'quarantined' && isNews(ctx, root, one)));
   if (news.length === 0) return result;
   const { db, clock } = ctx.store;
   ctx.store.act('gateway', (note) => {
+    const cameras = new Set<string>();
+    const mayReturn = anyMissing(db);
+    const mayLeave = hasQuarantine(db, root.id);
     for (const one of news) {
       if (one.kind === 'segment') {
         const { segment } = one;
-        const camera = findCamera(db, segment.cameraId);
-        if (camera === null) ctx.registerCamera(note, segment.cameraId, one.cameraLabel);
-        else if (!classRules[camera.class].mayRecord) {
-          openTask(db, {
-            kind: 'recording-on-live-only-camera',
-            subject: `camera:${camera.cameraId}`,
-            detail: `Camera "${camera.cameraId}" may not record, but recordings of it were found. Stop the recorder and tell legal.`,
-            createdUs: clock.nowUs(),
-          });
+        if (!cameras.has(segment.cameraId)) {
+          cameras.add(segment.cameraId);
+          knowCamera(ctx, note, segment.cameraId, one.cameraLabel);
         }
-        removeQuarantine(db, root.id, one.path);
-        const known = findByPath(db, root.id, one.path);
-        if (known === null) {
-          insertSegment(db, segment);
+        if (mayLeave) removeQuarantine(db, root.id, one.path);
+        if (mayReturn && takeBack(db, segment)) {
+          result.moved += 1;
+        } else if (insertIfNew(db, segment)) {
           result.added += 1;
         } else {
+          const known = findByPath(db, root.id, one.path);
+          if (known === null) throw new GatewayError('internal', 'A segment is neither new nor known.');
           updateSegment(db, known.id, segment);
           closeTask(db, 'segment-changed', changedSubject(known.id), clock.nowUs());
           result.changed += 1;
@@ -78,6 +83,28 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
     note('recordings.indexed', `root:${root.id}`, { ...result });
   });
   return result;
+}
+
+function knowCamera(ctx: RecordingsContext, note: Note, cameraId: string, label: string): void {
+  const { db, clock } = ctx.store;
+  const camera = findCamera(db, cameraId);
+  if (camera === null) ctx.registerCamera(note, cameraId, label);
+  else if (!classRules[camera.class].mayRecord) {
+    openTask(db, {
+      kind: 'recording-on-live-only-camera',
+      subject: `camera:${cameraId}`,
+      detail: `Camera "${cameraId}" may not record, but recordings of it were found. Stop the recorder and tell legal.`,
+      createdUs: clock.nowUs(),
+    });
+  }
+}
+
+/** The very footage that was missing lies at a new path, in this root or another, copied there perhaps: its row goes along. */
+function takeBack(db: Database, segment: Omit<Segment, 'id' | 'state'>): boolean {
+  if (findByPath(db, segment.rootId, segment.path) !== null) return false;
+  const [twin, another] = missingTwins(db, segment);
+  if (twin === undefined || another !== undefined) return false;
+  return moveSegment(db, twin.id, segment);
 }
 
 const stat3 = (stat: {

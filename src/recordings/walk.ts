@@ -1,38 +1,26 @@
-import { opendir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { toGatewayError } from '../errors.js';
+import { readStamp, walkTree } from '../platform/tree-walk.js';
 
-export interface WalkProblem {
-  /** Folder, relative to the root; '' for the root itself. */
-  readonly path: string;
-  readonly reason: string;
+/** Every name below a folder of a root that is no folder, and every folder below it; neither in any order to rely on. */
+export interface Below {
+  readonly names: readonly string[];
+  readonly folders: readonly string[];
 }
 
 /**
- * Every name below `rootPath` that is no folder, relative, `/` between components; folders are entered, links never
- * followed. A folder that cannot be read goes to `onProblem`: what lies in it is unknown, not gone.
+ * What lies below `folder` now, relative to the root, in batches. Links are not followed. Names that are no UTF-8 and folders that
+ * cannot be read are left to the scan, which tells of them. Throws where the root itself cannot be opened, or on abort.
  */
-export async function* walk(
-  rootPath: string,
-  folder: string,
-  onProblem: (problem: WalkProblem) => void,
-  signal?: AbortSignal,
-  onFolder?: (path: string) => void,
-): AsyncGenerator<string> {
-  const folders = [folder];
-  for (let current = folders.pop(); current !== undefined; current = folders.pop()) {
-    signal?.throwIfAborted();
-    try {
-      for await (const entry of await opendir(join(rootPath, current), { bufferSize: 512 })) {
-        const path = current === '' ? entry.name : `${current}/${entry.name}`;
-        if (entry.isDirectory()) {
-          folders.push(path);
-          onFolder?.(path);
-        } else yield path;
-      }
-    } catch (error) {
-      if (signal?.aborted === true) throw error;
-      onProblem({ path: current, reason: toGatewayError(error).message });
+export async function* namesBelow(rootPath: string, folder: string, signal: AbortSignal): AsyncGenerator<Below> {
+  for await (const batch of walkTree(rootPath, folder, signal)) {
+    const names: string[] = [];
+    const folders: string[] = [];
+    for (let at = 0; at + 1 < batch.length; at += 2) {
+      const path = batch[at] ?? '';
+      const record = readStamp(batch[at + 1] ?? '');
+      if (!record.utf8) continue;
+      if (record.kind === 'name') names.push(path);
+      else if (record.kind === 'folder' && path !== folder) folders.push(path);
     }
+    yield { names, folders };
   }
 }

@@ -8,11 +8,12 @@ import { readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { toGatewayError } from '../errors.js';
 import { findByPath, newestPaths } from '../store/segments.js';
-import type { RecordingRoot, RecordingsContext } from './context.js';
-import { examine, sameFile, statOf, type FileStat } from './examine.js';
+import type { FileStat, RecordingRoot, RecordingsContext } from './context.js';
+import { examine, sameFile, statOf } from './examine.js';
 import { ingest } from './ingest.js';
+import { applyMoves, findMoved } from './moved.js';
 import { rootProblem } from './roots.js';
-import { walk } from './walk.js';
+import { namesBelow } from './walk.js';
 
 export interface Watcher {
   /** Folders watched now: bounded by cameras, not by files. */
@@ -94,6 +95,12 @@ async function watchRoot(ctx: RecordingsContext, root: RecordingRoot, signal: Ab
       if (closed || rootProblem(ctx.store.db, root.id, root.path) !== null) return;
       const now = await statOf(root, path);
       if (now === null) return;
+      const isNew = now.isFile && findByPath(ctx.store.db, root.id, path) === null;
+      const move = isNew ? await findMoved(ctx, root, path, now) : null;
+      if (move !== null) {
+        applyMoves(ctx, root, [move]);
+        return;
+      }
       const found = await examine(ctx, root, path, before !== null && sameFile(before, now));
       if (found.kind === 'open') soon(path, found.stat);
       else ingest(ctx, root, [found]);
@@ -132,8 +139,11 @@ async function watchRoot(ctx: RecordingsContext, root: RecordingRoot, signal: Ab
   /** What lies in a new folder already, and the folders in it: a watch tells only of what comes after it was set. */
   const enter = async (folder: string): Promise<void> => {
     try {
-      for await (const name of walk(root.path, folder, () => undefined, signal, follow)) {
-        if (!pending.has(name) && findByPath(ctx.store.db, root.id, name) === null) soon(name, null);
+      for await (const { names, folders } of namesBelow(root.path, folder, signal)) {
+        for (const below of folders) follow(below);
+        for (const name of names) {
+          if (!pending.has(name) && findByPath(ctx.store.db, root.id, name) === null) soon(name, null);
+        }
       }
     } catch (error) {
       if (signal.aborted) return;

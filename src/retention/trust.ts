@@ -1,10 +1,11 @@
 /** Doubts that stop a sweep: a clock that cannot be believed stops all of it, a root that is not what it was its own part. */
-import { lstatSync, readdirSync, statSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Actor } from '../domain/audit-event.js';
 import { formatUtc, usPerSecond } from '../domain/time.js';
 import type { Segment } from '../domain/segment.js';
-import { GatewayError } from '../errors.js';
+import { GatewayError, toGatewayError } from '../errors.js';
+import { judgeFolder } from '../platform/root-folder.js';
 import { countEvents } from '../store/audit-log.js';
 import type { Database } from '../store/database.js';
 import { findRoot } from '../store/roots.js';
@@ -80,8 +81,8 @@ export function fileState(rootPath: string, segment: Pick<Segment, 'path' | 'ino
 const witnesses = 20;
 
 /**
- * Where a root lies and, if nothing in it may be judged now, why: it is missing, not a folder, not the folder it was, empty
- * although it should not be, or holds none of the newest files. The last tells two disks with the same root inode apart, as
+ * Where a root lies and, if nothing in it may be judged now, why: it is missing, not a folder, not the folder it was, read-only
+ * since, empty although it should not be, or holds none of the newest files. The last tells two disks with the same root inode apart, as
  * most file systems give theirs the same number.
  */
 export function lookAtRoot(
@@ -93,23 +94,15 @@ export function lookAtRoot(
   if (root === null) throw new GatewayError('internal', `Segments name a root "${rootId}" that is in no table.`);
   const path = configured ?? root.path;
   const problem = (detail: string): { path: string; problem: string } => ({ path, problem: detail });
+  const newest = newestOfRoot(db, rootId, witnesses);
+  const verdict = judgeFolder(path, rootId, root, { mayBeEmpty: newest.length === 0 });
+  if (verdict.problem !== null || newest.length === 0) return { path, problem: verdict.problem };
   try {
-    const stat = statSync(path, { bigint: true });
-    if (!stat.isDirectory()) return problem(`${path} is not a folder`);
-    if (stat.ino.toString() !== root.identity) {
-      return problem(`${path} is not the folder that was indexed; is the right disk mounted?`);
-    }
-    const newest = newestOfRoot(db, rootId, witnesses);
-    if (newest.length === 0) return { path, problem: null };
-    if (readdirSync(path).length === 0) return problem(`${path} is empty; is the disk mounted?`);
     if (newest.every((segment) => fileState(path, segment) === 'absent')) {
       return problem(`${path} has none of the newest files of the index; is the right disk mounted? If so, scan it.`);
     }
     return { path, problem: null };
   } catch (error) {
-    if (error instanceof GatewayError) return problem(`${path}: ${error.message}`);
-    return problem(
-      `${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}); is it mounted?`,
-    );
+    return problem(`${path}: ${toGatewayError(error).message}`);
   }
 }

@@ -2,6 +2,7 @@
 import { assertPolicy, type CameraClass, type CameraPolicy } from '../domain/camera.js';
 import { GatewayError } from '../errors.js';
 import type { Database } from './database.js';
+import { prepared } from './prepared.js';
 
 export interface CameraRow extends CameraPolicy {
   readonly label: string;
@@ -88,7 +89,7 @@ export const listCameras = (db: Database): CameraRow[] =>
   (db.prepare('SELECT * FROM camera ORDER BY id').all() as Raw[]).map(fromRaw);
 
 export function findCamera(db: Database, id: string): CameraRow | null {
-  const raw = db.prepare('SELECT * FROM camera WHERE id = ?').get(id) as Raw | undefined;
+  const raw = prepared(db, 'SELECT * FROM camera WHERE id = ?').get(id) as Raw | undefined;
   return raw === undefined ? null : fromRaw(raw);
 }
 

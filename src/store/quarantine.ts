@@ -1,5 +1,6 @@
 /** Table `quarantine`: files in a root that are no segments. The gateway never touches them; it says that they are there. */
 import type { Database } from './database.js';
+import { prepared } from './prepared.js';
 
 export interface QuarantineRow {
   readonly rootId: string;
@@ -29,12 +30,36 @@ export function putQuarantine(db: Database, row: QuarantineRow): void {
 }
 
 export function removeQuarantine(db: Database, rootId: string, path: string): boolean {
-  return db.prepare('DELETE FROM quarantine WHERE root_id = ? AND path = ?').run(rootId, path).changes > 0;
+  return prepared(db, 'DELETE FROM quarantine WHERE root_id = ? AND path = ?').run(rootId, path).changes > 0;
 }
 
 export const findQuarantine = (db: Database, rootId: string, path: string): QuarantineRow | null =>
-  (db.prepare(`SELECT ${columns} FROM quarantine WHERE root_id = ? AND path = ?`).get(rootId, path) as
+  (prepared(db, `SELECT ${columns} FROM quarantine WHERE root_id = ? AND path = ?`).get(rootId, path) as
     QuarantineRow | undefined) ?? null;
+
+export const hasQuarantine = (db: Database, rootId: string): boolean =>
+  prepared(db, 'SELECT 1 FROM quarantine WHERE root_id = ? LIMIT 1').get(rootId) !== undefined;
+
+/** A page of a root's quarantine in the byte order of its paths, as `segmentStamps`; without names that are no UTF-8. */
+export const quarantineStamps = (
+  db: Database,
+  rootId: string,
+  afterPath: string,
+  limit: number,
+): { readonly path: string; readonly stamp: string }[] =>
+  prepared(
+    db,
+    `SELECT path, inode || ' ' || size_bytes || ' ' || mtime_us AS stamp FROM quarantine
+     WHERE root_id = ? AND path > ? AND reason <> 'name-not-utf8' ORDER BY path LIMIT ?`,
+  ).all(rootId, afterPath, limit) as { path: string; stamp: string }[];
+
+/** The others: they have no place in that order. */
+export const unnameableStamps = (db: Database, rootId: string): { readonly path: string; readonly stamp: string }[] =>
+  prepared(
+    db,
+    `SELECT path, inode || ' ' || size_bytes || ' ' || mtime_us AS stamp FROM quarantine
+     WHERE root_id = ? AND reason = 'name-not-utf8'`,
+  ).all(rootId) as { path: string; stamp: string }[];
 
 export const listQuarantine = (db: Database, rootId?: string): QuarantineRow[] =>
   rootId === undefined

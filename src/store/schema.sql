@@ -8,7 +8,10 @@ CREATE TABLE root (
   path TEXT NOT NULL,                        -- absolute path when last configured
   identity TEXT NOT NULL,                    -- "inode" of the root folder when first seen: another one is not this root
   first_seen_us INTEGER NOT NULL,            -- when the gateway first saw it
-  last_scan_us INTEGER                       -- end of the last complete scan; null before the first
+  last_scan_us INTEGER,                      -- end of the last complete scan; null before the first
+  marker TEXT,                               -- what its marker file says; null where none could be written
+  filesystem TEXT,                           -- type and id of the file system it lies on; null until it was looked at
+  read_only INTEGER CHECK (read_only IN (0, 1))  -- 1: mounted read-only when last trusted; null until it was looked at
 ) STRICT;
 
 -- The register of cameras. A camera is never deleted: footage and records point to it.
@@ -68,6 +71,8 @@ CREATE TABLE segment (
   CHECK ((state = 'missing') = (missing_since_us IS NOT NULL))
 ) STRICT;
 CREATE INDEX segment_by_time ON segment (camera_id, start_us, end_us);
+CREATE INDEX segment_by_inode ON segment (inode);
+CREATE INDEX segment_missing ON segment (camera_id, start_us) WHERE state = 'missing';
 
 -- A file in a root that is not, or not yet, a segment. Never touched by the gateway.
 CREATE TABLE quarantine (

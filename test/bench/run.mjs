@@ -1,13 +1,14 @@
 // What masking costs, each figure as a ratio to a reference in the same run: machines are noisy, ratios less so. Every run is a
 // process of its own, reference and candidate in turn, three or more of each; medians. No test depends on it.
 //
-//   npm run bench -- [--runs 3] [--only whole,analysis,memory,leak] [--clips 1,2,3,4] [--seconds 60] [--hour]
+//   npm run bench -- [--runs 3] [--only whole,analysis,memory,leak,index] [--clips 1,2,3,4] [--seconds 60] [--hour]
 //
 // whole     `redact` of a clip with people throughout against ffmpeg decoding and encoding it with the same settings (wall time);
 //           `render`: covering what was analysed before, with the proof, against the same; `cpu`: processor time of the whole
 // analysis  processor time, children included, of looking through ten minutes with people in a tenth of them, against decoding
 //           them and detecting in every fifth frame
 // memory    peak of the node process, and of all its children together, for one minute and ten (--hour: sixty)
+// index     see index.mjs
 // leak      see leak.mjs; needs TREDIVE_FOOTAGE with footage/vtest.avi and ground-truth/PETS09-S2L1/gt.txt
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -17,14 +18,18 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findFfmpeg } from '../../dist/platform/ffmpeg.js';
 import { encodeScene } from '../../dist/samples/scene.js';
+import { measureIndex } from './index.mjs';
 
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '3' },
-    only: { type: 'string', default: 'whole,analysis,memory,leak' },
+    only: { type: 'string', default: 'whole,analysis,memory,leak,index' },
     clips: { type: 'string', default: '1,2,3,4' },
     seconds: { type: 'string', default: '60' },
     hour: { type: 'boolean', default: false },
+    first: { type: 'string', default: '200000' },
+    files: { type: 'string', default: '1000000' },
+    archive: { type: 'string' },
   },
 });
 const runs = Math.max(1, Number(values.runs));
@@ -217,9 +222,12 @@ async function leak() {
   );
 }
 
+const index = () =>
+  measureIndex({ first: Number(values.first), files: Number(values.files), runs, row, archive: values.archive });
+
 try {
   console.log(`ffmpeg ${version}, ${cpus().length} cores, ${runs} runs, medians\n`);
-  for (const [name, measure] of Object.entries({ whole, analysis, memory, leak }))
+  for (const [name, measure] of Object.entries({ whole, analysis, memory, leak, index }))
     if (wanted.has(name)) await measure();
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -83,6 +83,7 @@ describe('migrations', () => {
     expect(migrations().map(({ version, name }) => [version, name])).toEqual([
       [1, '0001-initial.sql'],
       [2, '0002-retention-clock-and-held.sql'],
+      [3, '0003-roots-and-moved-files.sql'],
     ]);
   });
 
