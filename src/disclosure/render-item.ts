@@ -2,7 +2,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { modeOf } from '../domain/mask-decisions.js';
-import { overlapsIn, type Overlap } from '../domain/mask-frames.js';
+import { overlapsIn, type Overlap } from '../domain/mask-overlaps.js';
 import type { MaskDecisions, MaskMode } from '../domain/redaction-plan.js';
 import { sha256File, syncDirectory, syncFile } from '../platform/durable-file.js';
 import { planOf, type Analysis } from '../redaction/analysis.js';

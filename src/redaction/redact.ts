@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { assertDecisions } from '../domain/mask-decisions.js';
-import { overlapsIn, type Overlap } from '../domain/mask-frames.js';
+import { overlapsIn, type Overlap } from '../domain/mask-overlaps.js';
 import { pointsOf, type MaskDecisions, type Zone } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import { GatewayError } from '../errors.js';
