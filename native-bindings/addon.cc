@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include "file_lock.h"
 #include "frame_check.h"
 #include "frame_line.h"
 #include "frame_pipe.h"
@@ -12,6 +13,7 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("unlinkBeneath", Napi::Function::New(env, tredive::UnlinkBeneath));
   exports.Set("fsyncDirectory", Napi::Function::New(env, tredive::FsyncDirectory));
+  exports.Set("tryLock", Napi::Function::New(env, tredive::TryLock));
   exports.Set("openFramePipe", Napi::Function::New(env, tredive::OpenFramePipe));
   exports.Set("openFrameLine", Napi::Function::New(env, tredive::OpenFrameLine));
   exports.Set("checkFrames", Napi::Function::New(env, tredive::CheckFrames));

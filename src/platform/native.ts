@@ -26,6 +26,7 @@ interface NativeFile {
 export interface Addon {
   unlinkBeneath(root: Buffer, files: readonly NativeFile[]): Promise<Settled[]>;
   fsyncDirectory(path: Buffer): Promise<void>;
+  tryLock(fd: number): boolean | null;
   openFramePipe(): FramePipe;
   openFrameLine(options: object): NativeLine;
   checkFrames(options: object): NativeCheck;
@@ -165,6 +166,20 @@ export async function fsyncDirectory(path: string): Promise<void> {
     await native().fsyncDirectory(Buffer.from(path));
   } catch (error) {
     throw fromNative(error, `Syncing ${path}`);
+  }
+}
+
+/**
+ * Locks an open file for this open descriptor alone (flock), without waiting: `taken` where any other one has it, also one of
+ * this process. The lock ends when the descriptor is closed, or its process ends in whatever way; renaming or unlinking the
+ * file does not touch it. `unknown`: this file system keeps no locks. Throws `io-failed`.
+ */
+export function tryLock(fd: number): 'locked' | 'taken' | 'unknown' {
+  try {
+    const isLocked = native().tryLock(fd);
+    return isLocked === null ? 'unknown' : isLocked ? 'locked' : 'taken';
+  } catch (error) {
+    throw fromNative(error, 'Locking a file');
   }
 }
 
