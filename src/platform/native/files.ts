@@ -1,4 +1,4 @@
-/** What is done to files relative to a directory handle (unlink_beneath), and to directories (fsync_directory). */
+/** What is done to files relative to a directory handle (unlink_beneath), to directories (fsync_directory) and to open files (file_lock). */
 import { GatewayError } from '../../errors.js';
 import { fromNative, native, type NativeTrouble } from './addon.js';
 
@@ -10,6 +10,7 @@ declare module './addon.js' {
   interface Addon {
     unlinkBeneath(root: Buffer, files: readonly (ExpectedFile & { readonly path: Buffer })[]): Promise<Settled[]>;
     fsyncDirectory(path: Buffer): Promise<void>;
+    tryLock(fd: number): boolean | null;
   }
 }
 
@@ -72,5 +73,19 @@ export async function fsyncDirectory(path: string): Promise<void> {
     await native().fsyncDirectory(Buffer.from(path));
   } catch (error) {
     throw fromNative(error, `Syncing ${path}`);
+  }
+}
+
+/**
+ * Locks an open file for this open descriptor alone (flock), without waiting: `taken` where any other one has it, also one of
+ * this process. The lock ends when the descriptor is closed, or its process ends in whatever way; renaming or unlinking the
+ * file does not touch it. `unknown`: this file system keeps no locks. Throws `io-failed`.
+ */
+export function tryLock(fd: number): 'locked' | 'taken' | 'unknown' {
+  try {
+    const isLocked = native().tryLock(fd);
+    return isLocked === null ? 'unknown' : isLocked ? 'locked' : 'taken';
+  } catch (error) {
+    throw fromNative(error, 'Locking a file');
   }
 }
