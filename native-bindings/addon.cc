@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include "file_lock.h"
 #include "folder_mount.h"
 #include "frame_check.h"
 #include "frame_line.h"
@@ -16,6 +17,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("fsyncDirectory", Napi::Function::New(env, tredive::FsyncDirectory));
   exports.Set("openTreeWalk", Napi::Function::New(env, tredive::OpenTreeWalk));
   exports.Set("folderMount", Napi::Function::New(env, tredive::FolderMount));
+  exports.Set("tryLock", Napi::Function::New(env, tredive::TryLock));
   exports.Set("openFramePipe", Napi::Function::New(env, tredive::OpenFramePipe));
   exports.Set("openFrameLine", Napi::Function::New(env, tredive::OpenFrameLine));
   exports.Set("checkFrames", Napi::Function::New(env, tredive::CheckFrames));

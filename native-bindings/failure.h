@@ -6,7 +6,7 @@
 
 namespace tredive {
 
-/** What kind of trouble; native.ts turns each into a GatewayError. */
+/** What kind of trouble; src/platform/native/addon.ts turns each into a GatewayError. */
 enum class Trouble {
   kIo,           // a system call failed; errno says how
   kMalformed,    // the bytes are not what they claim to be

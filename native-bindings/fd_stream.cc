@@ -94,39 +94,29 @@ void FdSource::LetItFill(size_t most) {
 
 FdSink::FdSink(int fd, const StopSignal& stop) : fd_(fd), stop_(stop) { MakeNonBlocking(fd); }
 
-void FdSink::Write(const uint8_t* bytes, size_t count) {
-  while (count > 0) {
-    const ssize_t put = write(fd_.get(), bytes, count);
-    if (put >= 0) {
-      bytes += put;
-      count -= static_cast<size_t>(put);
-      given_ += static_cast<uint64_t>(put);
-    } else if (errno == EAGAIN) {
-      WaitFor(fd_.get(), POLLOUT, stop_);
-    } else if (errno != EINTR) {
-      throw Failure::System("writing frames");
-    }
-  }
-}
+void FdSink::Write(const uint8_t* bytes, size_t count) { Put(bytes, count, false); }
 
-void FdSink::Lend(const uint8_t* bytes, size_t count) {
-  while (lends_ && count > 0) {
+void FdSink::Lend(const uint8_t* bytes, size_t count) { Put(bytes, count, true); }
+
+void FdSink::Put(const uint8_t* bytes, size_t count, bool mayLend) {
+  while (count > 0) {
+    const bool lending = mayLend && lends_;
     iovec memory{const_cast<uint8_t*>(bytes), count};
-    const ssize_t put = vmsplice(fd_.get(), &memory, 1, SPLICE_F_NONBLOCK);
+    const ssize_t put =
+        lending ? vmsplice(fd_.get(), &memory, 1, SPLICE_F_NONBLOCK) : write(fd_.get(), bytes, count);
     if (put >= 0) {
       bytes += put;
       count -= static_cast<size_t>(put);
       given_ += static_cast<uint64_t>(put);
     } else if (errno == EAGAIN) {
       WaitFor(fd_.get(), POLLOUT, stop_);
-    } else if (errno == EPIPE) {
-      throw Failure::System("writing frames");
-    } else if (errno != EINTR) {
+    } else if (lending && errno != EPIPE && errno != EINTR) {
       // Not a pipe, or a system that does not allow it: then a copy is made after all.
       lends_ = false;
+    } else if (errno != EINTR) {
+      throw Failure::System("writing frames");
     }
   }
-  Write(bytes, count);
 }
 
 uint64_t FdSink::Consumed() const {

@@ -54,8 +54,8 @@ class FdSource : public ByteSource {
 
  private:
   /**
-   * ffmpeg writes frames 32 KiB at a time, and a reader that waits in poll() is woken for each. One that is asleep
-   * is not: it finds the pipe half full when it looks again. Returns early where nothing more comes.
+   * ffmpeg writes frames 32 KiB at a time, and a reader that waits in poll() is woken for each. One that is
+   * asleep is not: it finds the pipe half full when it looks again. Returns early where nothing more comes.
    */
   void LetItFill(size_t most);
 
@@ -81,9 +81,12 @@ class FdSink : public ByteSink {
   void Close() { fd_.Reset(); }
 
  private:
+  void Put(const uint8_t* bytes, size_t count, bool mayLend);
+
   UniqueFd fd_;
   const StopSignal& stop_;
   uint64_t given_ = 0;
+  /** Until the system says that it does not do that here. */
   bool lends_ = true;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mask_arguments.h"
 #include "mask_feed.h"
 #include "nut_reader.h"
 #include "promises.h"

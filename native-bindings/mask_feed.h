@@ -1,15 +1,10 @@
 #pragma once
-#include <napi.h>
-
 #include <condition_variable>
-#include <cstdint>
 #include <deque>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "label.h"
 #include "masking.h"
 
 namespace tredive {
@@ -21,18 +16,6 @@ struct FrameMask {
   /** The frame is read and thrown away: it lies outside of what is asked for. */
   bool drop = false;
 };
-
-/**
- * From {counts: Uint32Array, rects: Int32Array, texts?: string[], drop?: boolean}: for each frame how many
- * rectangles it has, then all of them as x, y, w, h. Throws a JavaScript TypeError where the parts do not fit
- * together.
- */
-std::vector<FrameMask> ToFrameMasks(const Napi::Object& batch);
-
-MaskStyle ToMaskStyle(const Napi::Value& style);
-
-/** From {edge: 'top' | 'bottom', longest: number}; none where it is undefined. */
-std::optional<Label> ToLabel(const Napi::Value& label);
 
 /** Masks on their way from JavaScript to a thread, in order of frames. JavaScript gives them as they become
  * final. */

@@ -3,7 +3,7 @@ import type { AuditEvent } from '../domain/audit-event.js';
 import type { CameraClass, RecipientKind } from '../domain/camera.js';
 import type { DisclosureGround } from '../domain/disclosure.js';
 import type { Hold, HoldGround } from '../domain/hold.js';
-import type { Overlap } from '../domain/mask-frames.js';
+import type { Overlap } from '../domain/mask-overlaps.js';
 import type { MaskMode } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import type { Right, Role } from '../domain/user.js';

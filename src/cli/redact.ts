@@ -35,7 +35,7 @@ export function redact(program: Command): void {
       .command('redact')
       .description('mask people in one file; nothing is written unless every frame of the result was proved')
       .argument('<in>', 'any video that ffmpeg reads')
-      .argument('<out>', 'the masked copy, .mp4')
+      .argument('<out>', 'the masked copy, .mp4: H.264 of 8 bits, without sound')
       .option('--style <style>', 'solid or pixelate', 'solid')
       .option('--report <file>', 'JSON: size, fps, tracks with a box for each frame')
       .option(
@@ -84,6 +84,7 @@ export function redact(program: Command): void {
         const done = await redactFile({
           input: from,
           output: to,
+          replace: options.force === true,
           decisions,
           zones,
           label,

@@ -12,7 +12,7 @@ import { reviewRequest } from '../disclosure/review.js';
 import type { RecipientKind } from '../domain/camera.js';
 import type { DisclosureGround } from '../domain/disclosure.js';
 import { modeOf } from '../domain/mask-decisions.js';
-import type { Overlap } from '../domain/mask-frames.js';
+import type { Overlap } from '../domain/mask-overlaps.js';
 import { formatLocal, parseLocalOrInstant } from '../domain/time.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { eventsOf } from '../store/audit-log.js';

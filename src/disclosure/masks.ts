@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Actor } from '../domain/audit-event.js';
 import { assertTransition } from '../domain/disclosure.js';
 import { assertDecisions, plainDecisions } from '../domain/mask-decisions.js';
-import type { Overlap } from '../domain/mask-frames.js';
+import type { Overlap } from '../domain/mask-overlaps.js';
 import type { MaskDecisions } from '../domain/redaction-plan.js';
 import { assertRight, type User } from '../domain/user.js';
 import { GatewayError, toGatewayError } from '../errors.js';

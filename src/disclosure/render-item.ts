@@ -2,11 +2,12 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { modeOf } from '../domain/mask-decisions.js';
-import { overlapsIn, type Overlap } from '../domain/mask-frames.js';
+import { overlapsIn, type Overlap } from '../domain/mask-overlaps.js';
 import type { MaskDecisions, MaskMode } from '../domain/redaction-plan.js';
 import { sha256File, syncDirectory, syncFile } from '../platform/durable-file.js';
 import { planOf, type Analysis } from '../redaction/analysis.js';
 import type { CopyLabel } from '../redaction/label.js';
+import { lastFrameDuration } from '../redaction/last-frame.js';
 import type { RequestRow } from '../store/requests.js';
 import { redactorOf, type DisclosureContext, type Run } from './context.js';
 
@@ -101,15 +102,17 @@ export async function describeItem(
       `detect: ${analysis.detector.name} at ${analysis.detector.width}x${analysis.detector.height}, score from ${analysis.detector.minScore}, in ${analysis.detector.framesLookedAt} frames, at most ${detectionsPerSecond} times a second; motion against the empty scene; tracked in between`,
       `mask: ${style}, ${covered[modeOf(decisions)]}, boxes padded by ${padding} of their size; ${decisions.keepVisible.length} stretches kept visible, ${decisions.drawn.length} boxes drawn, ${analysis.zones.length} fixed zones of the camera`,
       'label: "REDACTED COPY", journal number, camera and local time burnt in',
-      'encode: every picture decoded and encoded anew; nothing of the source bitstream is kept',
+      'encode: every picture decoded and encoded anew, as H.264 of 8 bits; nothing of the source bitstream is kept',
       'remove: sound, subtitles, data tracks, metadata',
     ],
   };
 }
 
 function secondsOf(analysis: Analysis, frames: { readonly firstFrame: number; readonly endFrame: number }): number {
-  const { pts, timeBase, fps } = analysis;
-  const span = (pts[frames.endFrame - 1] ?? 0) - (pts[frames.firstFrame] ?? 0);
-  // The last frame is shown for as long as one lasts.
-  return Math.round(((span * timeBase.num) / timeBase.den + (fps > 0 ? 1 / fps : 0)) * 1000) / 1000;
+  const { pts, timeBase } = analysis;
+  const { firstFrame, endFrame } = frames;
+  const perSecond = timeBase.den / timeBase.num;
+  const last = lastFrameDuration(pts.slice(firstFrame, endFrame), pts[endFrame] ?? null, perSecond);
+  const span = (pts[endFrame - 1] ?? 0) - (pts[firstFrame] ?? 0);
+  return Math.round(((span + last) / perSecond) * 1000) / 1000;
 }

@@ -7,6 +7,12 @@ import { closeSync, constants, fsyncSync, opendirSync, openSync, readSync, statS
 import { join } from 'node:path';
 import { native } from './native.js';
 
+declare module './native/addon.js' {
+  interface Addon {
+    folderMount(path: Buffer): { readonly filesystem: string; readonly readOnly: boolean };
+  }
+}
+
 /** Lies in each root that can be written to; hidden, so that no recorder and no layout takes it for a recording. */
 export const markerName = '.tredive-root';
 

@@ -2,6 +2,12 @@
 import { getSystemErrorMap } from 'node:util';
 import { fromNative, native } from './native.js';
 
+declare module './native/addon.js' {
+  interface Addon {
+    openTreeWalk(root: Buffer, folder: Buffer): { next(): Promise<string | null>; close(): void };
+  }
+}
+
 /** What a name was when its folder was read; of itself, not of what it links to. */
 export interface TreeFacts {
   readonly isFile: boolean;

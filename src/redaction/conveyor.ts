@@ -18,6 +18,7 @@ import { startCopy, type Copy, type FinishedCopy } from './copy.js';
 import { openDetectorPool, type DetectorPool } from './detectors/pool.js';
 import { labelTexts, type CopyLabel } from './label.js';
 import { openLooker, type Looker } from './looker.js';
+import type { OutputClaim } from './output-claim.js';
 import type { FrameRange, SearchWindow } from './range.js';
 import { openLookSource, openSource, type FrameTimes, type Source } from './source.js';
 
@@ -45,8 +46,8 @@ export interface PassRun {
 }
 
 export interface CopyWanted {
-  /** An .mp4; replaced if it is there. */
-  readonly output: string;
+  /** Of an .mp4. */
+  readonly claim: OutputClaim;
   readonly style: 'solid' | 'pixelate';
   readonly label?: CopyLabel | undefined;
   /** Asked when the copy is proved, before it gets its name; where it throws there is no file. */
@@ -132,7 +133,7 @@ export async function findPeople(
             perSecond: settings.detectionsPerSecond,
           })
         : openSource(input, { ...masks, ...run });
-    return await withSource({ input, open, output: copy?.output ?? null, masks }, run, async (source, target) => {
+    return await withSource({ input, open, claim: copy?.claim ?? null, masks }, run, async (source, target) => {
       const looker = lookerFor(source, pool, settings);
       const release =
         copy === undefined || target === null
@@ -165,7 +166,7 @@ export async function findPeople(
         searched: { firstFrame: searched.firstFrame, endFrame: searched.endFrame },
         detector: { name: pool.name, sha256: pool.sha256, width, height, framesLookedAt: looker.detections },
         ...end,
-        copy: release === null || target === null ? null : await endCopy(target, release.covered(), copy?.beforeNaming),
+        copy: release === null || target === null ? null : await endCopy(target, source, release, copy?.beforeNaming),
       };
     });
   } finally {
@@ -233,10 +234,10 @@ function releaser(
   textAt: ((us: number) => string) | null,
   span: TimeSpan = { fromUs: -Infinity, endUs: Infinity },
   mostBytes = mostDelayBytes,
-): { upTo(finalFrames: number): void; covered(): number } {
+): Release {
   const coverFrame = coverOf(rules);
   const frameBytes = header.width * header.height * 1.5;
-  let [next, covered] = [0, 0];
+  let [next, end] = [0, 0];
   const upTo = (finalFrames: number): void => {
     const batch = new Batch();
     let drop = 0;
@@ -251,23 +252,32 @@ function releaser(
       }
       if (drop > 0) copy.drop(drop);
       drop = 0;
-      covered += 1;
+      end = next + 1;
       batch.add(coverFrame(next, looker.tracker.boxesIn(next)), times.ptsOf(next), textAt?.(us));
     }
     batch.giveTo(copy);
     if (drop > 0) copy.drop(drop);
     if ((times.length - next) * frameBytes > mostBytes) throw new TooLongDelay();
   };
-  return { upTo, covered: () => covered };
+  return { upTo, end: () => end };
+}
+
+interface Release {
+  /** Covers what is final by now. */
+  upTo(finalFrames: number): void;
+  /** The frame behind the last one that was covered; 0 where none was. */
+  end(): number;
 }
 
 /** Without a frame in the span there is no copy: a video of nothing would only be a riddle to who gets it. */
 async function endCopy(
   copy: Copy,
-  frames: number,
+  { times }: Pick<Source, 'times'>,
+  release: Release,
   beforeNaming: CopyWanted['beforeNaming'],
 ): Promise<FinishedCopy | null> {
-  if (frames > 0) return copy.finish(beforeNaming);
+  const end = release.end();
+  if (end > 0) return copy.finish(end < times.length ? times.ptsOf(end) : null, beforeNaming);
   await copy.abandon(null);
   return null;
 }
@@ -322,7 +332,7 @@ export async function renderPlan(
   const masks = { style: copy.style, label: label?.options };
   const picture = { width: plan.width, height: plan.height };
   const open = (): Promise<Source> => openSource(input, { ...masks, ...run, picture });
-  return withSource({ input, open, output: copy.output, masks }, run, async (source, target) => {
+  return withSource({ input, open, claim: copy.claim, masks }, run, async (source, target) => {
     if (target === null) throw new GatewayError('internal', 'There is no copy to render.');
     assertSameClock(source.header, timeBase);
     const cover = coverIn(plan);
@@ -344,7 +354,7 @@ export async function renderPlan(
     }
     if (source.times.length < range.endFrame) throw differs(`it has only ${source.times.length} frames`);
     const end = range.endFrame < pts.length ? { damaged: false, complaints: '' } : await atEnd(source, pts.length);
-    return { ...(await target.finish(copy.beforeNaming)), ...end };
+    return { ...(await target.finish(pts[range.endFrame] ?? null, copy.beforeNaming)), ...end };
   });
 }
 
@@ -363,24 +373,24 @@ async function atEnd(source: Source, frames: number): Promise<DecodeEnd> {
   return source.end();
 }
 
-/** Opens the source and, where an output is named, the copy; and whatever ends badly, ends with neither a file nor a child. */
+/** Opens the source and, where one is wanted, the copy; and whatever ends badly, ends without a child. */
 async function withSource<Result>(
   job: {
     readonly input: string;
     readonly open: () => Promise<Source>;
-    readonly output: string | null;
+    readonly claim: OutputClaim | null;
     readonly masks: MaskOptions;
   },
   { signal, niceness }: PassRun,
   work: (source: Source, copy: Copy | null) => Promise<Result>,
 ): Promise<Result> {
-  const { input, output, masks } = job;
+  const { input, claim, masks } = job;
   let [source, copy]: [Source | null, Copy | null] = [null, null];
   try {
     source = await job.open();
     const { line, decoder, header, color } = source;
-    if (output !== null) {
-      copy = await startCopy({ output, line, decoder, header, color, ...masks, signal, niceness });
+    if (claim !== null) {
+      copy = await startCopy({ claim, line, decoder, header, color, ...masks, signal, niceness });
       // Whoever waits for the next frame learns that nobody wants it any more.
       void copy.failed.then(() => source?.close());
     }

@@ -2,22 +2,22 @@
  * A masked copy while it is made: frame line -> pipe -> encoder -> growing file -> proof, all at the same time. Nothing of the
  * source is taken over but the pixels outside the masks and the times of the frames.
  */
-import { rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createHash } from 'node:crypto';
 import { GatewayError } from '../errors.js';
-import { growingSuffix, partialSuffix, syncDirectory } from '../platform/durable-file.js';
 import { startEncoder, type ColorTags, type Decoding } from '../platform/ffmpeg.js';
 import type { FrameHeader, FrameLine, MaskBatch, MaskOptions } from '../platform/native.js';
 import { putIndexFirst } from './index-first.js';
+import { lastFrameDuration } from './last-frame.js';
 import { readCopyShape } from './mp4-shape.js';
+import type { OutputClaim } from './output-claim.js';
 import { refuted, startProof, type Proof } from './proof.js';
 import { isBrokenPipe } from './source.js';
 
 export interface CopyRequest extends MaskOptions {
-  /** An .mp4; replaced if it is there. */
-  readonly output: string;
+  /** Of an .mp4. */
+  readonly claim: OutputClaim;
   readonly line: FrameLine;
   readonly decoder: Decoding;
   readonly header: FrameHeader;
@@ -37,26 +37,23 @@ export interface Copy {
   cover(batch: MaskBatch, pts: readonly number[]): void;
   /** The next frames are not part of the copy. */
   drop(count: number): void;
-  /** After the last frame: encoded, proved, and only then given its name, unless `beforeNaming` throws. */
-  finish(beforeNaming?: () => Promise<void>): Promise<FinishedCopy>;
+  /**
+   * After the last frame: encoded, proved, and only then given its name, unless `beforeNaming` throws. `nextPts` is the time of
+   * the frame that follows in the source, null where there is none: until then the last one is shown.
+   */
+  finish(nextPts: number | null, beforeNaming?: () => Promise<void>): Promise<FinishedCopy>;
   /** Settles when it has failed before its end: nobody needs to go on. */
   readonly failed: Promise<void>;
-  /** Ends what runs and removes every file. Tells which of all that failed was the cause. */
+  /** Ends what runs. Tells which of all that failed was the cause. The files go with the claim. */
   abandon(error: unknown): Promise<unknown>;
 }
 
-/**
- * A failure - abort, a killed ffmpeg, a full disk - leaves no file once `abandon` has run. A crash leaves files that end in
- * `.partial`, which nobody takes for a copy and the next run overwrites.
- *
- * `finish` throws `ffmpeg-failed`, `disk-full`, `verification-failed`, `interrupted`, `io-failed`.
- */
+/** `finish` throws `ffmpeg-failed`, `disk-full`, `verification-failed`, `interrupted`, `io-failed`, `conflict`. */
 export async function startCopy(request: CopyRequest): Promise<Copy> {
-  const { output, line, header, signal, niceness, style, label } = request;
-  const growing = output + growingSuffix;
-  const partial = output + partialSuffix;
+  const { claim, line, header, signal, niceness, style, label } = request;
+  const { growing, partial } = claim;
   // What a crash left, or a link that somebody else put there: ffmpeg would write through it.
-  await Promise.all([rm(growing, { force: true }), rm(partial, { force: true })]);
+  await rm(growing, { force: true });
   const encoder = await startEncoder({
     output: growing,
     timescale: header.timeBase.den,
@@ -71,7 +68,6 @@ export async function startCopy(request: CopyRequest): Promise<Copy> {
   } catch (error) {
     encoder.stop();
     await encoder.done.catch(() => undefined);
-    await rm(growing, { force: true });
     throw error;
   }
   const times = new TickList(header.timeBase.num);
@@ -89,26 +85,26 @@ export async function startCopy(request: CopyRequest): Promise<Copy> {
     drop(count) {
       line.release({ counts: new Uint32Array(count), rects: new Int32Array(0), drop: true });
     },
-    async finish(beforeNaming) {
+    async finish(nextPts, beforeNaming) {
       await line.finish();
       await encoder.done;
       const proved = await proof.finish();
-      await putIndexFirst(growing, partial, signal);
+      const lastTicks = times.lastTicks(nextPts, header.timeBase.den);
+      await putIndexFirst({ from: growing, to: partial, lastTicks, signal });
       await rm(growing);
-      await assertShape(partial, proved.mediaSha256, times, header, signal);
+      await assertShape(
+        partial.path,
+        { mediaSha256: proved.mediaSha256, times: times.values, lastTicks },
+        header,
+        signal,
+      );
       await beforeNaming?.();
       signal?.throwIfAborted();
-      await rename(partial, output);
-      await syncDirectory(dirname(output));
+      await claim.name();
       return { frames: proved.frames, rectanglesProved: proved.rectangles };
     },
     failed: Promise.race([rejection(proof.done), rejection(encoder.done)]),
-    async abandon(error) {
-      const cause = await firstCause(error, children, failures);
-      await rm(growing, { force: true });
-      await rm(partial, { force: true });
-      return cause;
-    },
+    abandon: (error) => firstCause(error, children, failures),
   };
 }
 
@@ -136,18 +132,25 @@ class TickList {
       larger.set(this.#ticks);
       this.#ticks = larger;
     }
-    this.#ticks[this.#length++] = (pts - this.#first) * this.#perUnit;
+    this.#ticks[this.#length++] = this.#tickOf(pts);
+  }
+  #tickOf(pts: number): number {
+    return (pts - (this.#first ?? pts)) * this.#perUnit;
+  }
+  /** How long the last one is shown. */
+  lastTicks(nextPts: number | null, timescale: number): number {
+    const next = nextPts === null ? null : this.#tickOf(nextPts);
+    return Math.max(1, Math.round(lastFrameDuration(this.values, next, timescale)));
   }
   get values(): Float64Array {
     return this.#ticks.subarray(0, this.#length);
   }
 }
 
-/** One track with exactly these pictures at these times, and exactly the bytes that were decoded and compared. */
+/** One track with exactly these pictures at these times, all of them shown, and exactly the bytes that were decoded and compared. */
 async function assertShape(
   path: string,
-  mediaSha256: string,
-  times: TickList,
+  expected: { readonly mediaSha256: string; readonly times: Float64Array; readonly lastTicks: number },
   { width, height, timeBase }: FrameHeader,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -158,16 +161,20 @@ async function assertShape(
       hash.update(sample);
     },
   });
-  if (hash.digest('hex') !== mediaSha256) throw refuted(path, 'its pictures are not the ones that were proved');
+  if (hash.digest('hex') !== expected.mediaSha256)
+    throw refuted(path, 'its pictures are not the ones that were proved');
   if (shape.width !== width || shape.height !== height) {
     throw refuted(path, `the picture is ${shape.width}x${shape.height}, not ${width}x${height}`);
   }
   if (shape.timescale !== timeBase.den) throw refuted(path, `it counts ${shape.timescale} ticks a second`);
-  const expected = times.values;
-  if (shape.times.length !== expected.length) {
-    throw refuted(path, `it has ${shape.times.length} frames, not ${expected.length}`);
+  const { times, lastTicks } = expected;
+  if (shape.times.length !== times.length) {
+    throw refuted(path, `it has ${shape.times.length} frames, not ${times.length}`);
   }
-  for (const [frame, tick] of expected.entries()) {
+  if (shape.lastDuration !== lastTicks) {
+    throw refuted(path, `its last frame is shown for ${shape.lastDuration} ticks, not ${lastTicks}`);
+  }
+  for (const [frame, tick] of times.entries()) {
     if (Number(shape.times[frame]) !== tick) {
       throw refuted(path, `frame ${frame} is at tick ${String(shape.times[frame])}, not ${tick}`);
     }

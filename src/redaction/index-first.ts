@@ -1,10 +1,14 @@
-/** Moves the index of a finished MP4 to its front, as a player on the net needs it, and hashes the media data on the way. */
+/**
+ * Makes of what the encoder left the MP4 that is handed over: its index in front, as a player on the net needs it, and a
+ * last picture that is shown. Only headers change; the media data is copied and hashed on the way.
+ */
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { GatewayError, toGatewayError } from '../errors.js';
+import { readMp4Boxes, sizeOf, withDurationOfLast, withShiftedChunks, writeMp4Boxes } from './mp4-index.js';
 import { refuted } from './proof.js';
 
-interface Box {
+interface Extent {
   readonly type: string;
   readonly at: number;
   readonly end: number;
@@ -12,23 +16,30 @@ interface Box {
 
 const pieceBytes = 1 << 20;
 const mostIndexBytes = 1 << 28;
-/** The way down to the tables of chunk offsets. */
-const containers = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl']);
+
+export interface PutIndexFirst {
+  /** A file that ffmpeg just wrote, with its index at the end. */
+  readonly from: string;
+  /** Written over from its beginning, and fsynced. */
+  readonly to: { readonly path: string; readonly file: FileHandle };
+  /** How long the last picture is shown, in ticks of its track: ffmpeg notes 0 or 1, and then players pass it over. */
+  readonly lastTicks: number;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
- * Writes `to` as `from` with the boxes ftyp, moov, mdat in this order, and returns the SHA-256 of what is in mdat. `from` is
- * a file that ffmpeg just wrote with its index at the end; `to` is new, and fsynced. Throws `verification-failed` where
- * `from` is no such file, `disk-full`, `io-failed`, `interrupted`.
+ * Writes the boxes ftyp, moov, mdat of `from` in this order, and returns the SHA-256 of what is in mdat. Throws
+ * `verification-failed` where `from` is no such file, `disk-full`, `io-failed`, `interrupted`.
  */
-export async function putIndexFirst(
-  from: string,
-  to: string,
-  signal?: AbortSignal,
-): Promise<{ readonly mediaSha256: string; readonly mediaBytes: number }> {
+export async function putIndexFirst({
+  from,
+  to,
+  lastTicks,
+  signal,
+}: PutIndexFirst): Promise<{ readonly mediaSha256: string; readonly mediaBytes: number }> {
   const source = await open(from, 'r').catch((error: unknown) => {
     throw toGatewayError(error, `reading ${from}`);
   });
-  let target: FileHandle | undefined;
   try {
     const boxes = await topLevel(source, from);
     const [ftyp, mdat, moov] = ['ftyp', 'mdat', 'moov'].map((type) => boxes.find((box) => box.type === type));
@@ -36,43 +47,53 @@ export async function putIndexFirst(
       throw refuted(from, 'it has no media data with an index behind it');
     }
     if (moov.end - moov.at > mostIndexBytes) throw refuted(from, 'its index is too large');
-    const [type, index, head] = [await read(source, ftyp, from), await read(source, moov, from), Buffer.alloc(16)];
+    const [type, written, head] = [await read(source, ftyp, from), await read(source, moov, from), Buffer.alloc(16)];
     await source.read(head, 0, 16, mdat.at);
     const mediaAt = mdat.at + (head.readUInt32BE(0) === 1 ? 16 : 8);
-    shiftOffsets(index, type.length + index.length - mdat.at, from);
-    target = await open(to, 'wx', 0o600);
-    await target.writeFile(Buffer.concat([type, index, head.subarray(0, mediaAt - mdat.at)]));
+    const index = withDurationOfLast(readMp4Boxes(written, from), lastTicks, from);
+    const moved = writeMp4Boxes(withShiftedChunks(index, type.length + sizeOf(index) - mdat.at, from));
+
+    const target = to.file;
+    await target.truncate(0);
+    let writtenBytes = 0;
+    const write = async (bytes: Buffer): Promise<void> => {
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await target.write(bytes, done, bytes.length - done, writtenBytes);
+        done += bytesWritten;
+        writtenBytes += bytesWritten;
+      }
+    };
+    await write(Buffer.concat([type, moved, head.subarray(0, mediaAt - mdat.at)]));
     const hash = createHash('sha256');
     const piece = Buffer.allocUnsafe(pieceBytes);
     for (let at = mediaAt; at < mdat.end;) {
-      if (signal?.aborted === true) throw new GatewayError('interrupted', `Writing ${to}: stopped`);
+      if (signal?.aborted === true) throw new GatewayError('interrupted', `Writing ${to.path}: stopped`);
       const { bytesRead } = await source.read(piece, 0, Math.min(piece.length, mdat.end - at), at);
       if (bytesRead === 0) throw refuted(from, 'its media data ends too early');
       const bytes = piece.subarray(0, bytesRead);
       hash.update(bytes);
-      await target.writeFile(bytes);
+      await write(bytes);
       at += bytesRead;
     }
     await target.sync();
     return { mediaSha256: hash.digest('hex'), mediaBytes: mdat.end - mediaAt };
   } catch (error) {
-    throw toGatewayError(error, `writing ${to}`);
+    throw toGatewayError(error, `writing ${to.path}`);
   } finally {
     await source.close();
-    await target?.close();
   }
 }
 
-async function read(file: FileHandle, { at, end }: Box, path: string): Promise<Buffer> {
+async function read(file: FileHandle, { at, end }: Extent, path: string): Promise<Buffer> {
   const bytes = Buffer.alloc(end - at);
   const { bytesRead } = await file.read(bytes, 0, bytes.length, at);
   if (bytesRead < bytes.length) throw refuted(path, 'it ends too early');
   return bytes;
 }
 
-async function topLevel(file: FileHandle, path: string): Promise<Box[]> {
+async function topLevel(file: FileHandle, path: string): Promise<Extent[]> {
   const { size: fileBytes } = await file.stat();
-  const boxes: Box[] = [];
+  const boxes: Extent[] = [];
   const head = Buffer.alloc(16);
   for (let at = 0; at < fileBytes;) {
     const { bytesRead } = await file.read(head, 0, 16, at);
@@ -83,31 +104,4 @@ async function topLevel(file: FileHandle, path: string): Promise<Box[]> {
     at += size;
   }
   return boxes;
-}
-
-/** Adds to every chunk offset in the index. The index was written by our own ffmpeg; what comes out is checked whole later. */
-function shiftOffsets(index: Buffer, by: number, path: string): void {
-  const walk = (from: number, to: number): void => {
-    for (let at = from; at + 8 <= to;) {
-      const [size, type] = [index.readUInt32BE(at), index.toString('latin1', at + 4, at + 8)];
-      if (size < 8 || at + size > to) throw refuted(path, 'its index is damaged');
-      if (containers.has(type)) walk(at + 8, at + size);
-      if (type === 'stco' || type === 'co64') {
-        const width = type === 'stco' ? 4 : 8;
-        const count = size >= 16 ? index.readUInt32BE(at + 12) : 0;
-        if (count * width !== size - 16) throw refuted(path, 'its table of chunks is damaged');
-        for (let entry = at + 16; entry < at + size; entry += width) {
-          if (width === 8) index.writeBigInt64BE(index.readBigInt64BE(entry) + BigInt(by), entry);
-          else {
-            const offset = index.readUInt32BE(entry) + by;
-            // Only near 4 GiB, where the muxer still wrote the short table: then the index stays where it is needed least.
-            if (offset < 0 || offset > 0xffffffff) throw refuted(path, 'its chunks do not fit behind its index');
-            index.writeUInt32BE(offset, entry);
-          }
-        }
-      }
-      at += size;
-    }
-  };
-  walk(0, index.length);
 }

@@ -20,7 +20,7 @@ export interface CopyShape {
   readonly samples: { readonly count: number; readonly keys: number };
   /** When each picture begins, in ticks; the first at 0, strictly growing. */
   readonly times: BigInt64Array;
-  /** Of the last picture, in ticks. Old builds write 0, version 5 writes 1. */
+  /** Of the last picture, in ticks; at least 1. What ffmpeg notes by itself is less than players show: see index-first.ts. */
   readonly lastDuration: number;
   /** Bytes of each sample; they lie one after the other and fill `mdat`. */
   readonly sampleSizes: Uint32Array;
@@ -203,9 +203,10 @@ function readIndex(moov: BoxReader): Index {
   const [timescale, movieScale] = [media.value, movie.value];
   if (timescale < 1 || movieScale < 1) throw new Misfit('it has no time scale');
   if (media.duration !== end) throw new Misfit(`mdhd says that it lasts ${media.duration}, and it lasts ${end}`);
+  const movieEnd = Math.ceil((end * movieScale) / timescale);
   for (const { duration } of [movie, track]) {
-    if (Math.abs(duration - (end * movieScale) / timescale) > 1)
-      throw new Misfit(`mvhd or tkhd says that it lasts ${duration}, and it lasts ${(end * movieScale) / timescale}`);
+    if (duration !== movieEnd)
+      throw new Misfit(`mvhd or tkhd says that it lasts ${duration}, and it lasts ${movieEnd}`);
   }
   const { stss } = tables;
   return {

@@ -19,7 +19,7 @@ export function readSizes(stsz: BoxReader): Uint32Array {
   return new Uint32Array(count).fill(same);
 }
 
-/** When each sample begins, and how long the last one lasts. No sample but the last may last no time: nobody would see it. */
+/** When each sample begins, and how long the last one lasts. None may last no time: nobody would see it. */
 export function readTimes(stts: BoxReader, count: number): { times: BigInt64Array; lastDuration: number } {
   stts.zeros('version or flags', 4);
   const runs = stts.u32();
@@ -30,7 +30,7 @@ export function readTimes(stts: BoxReader, count: number): { times: BigInt64Arra
     const [samples = 0, ticks = 0] = [entries[2 * run], entries[2 * run + 1]];
     if (samples < 1 || samples > count - sample) throw new Misfit('stts has times for other samples than there are');
     for (const end = sample + samples; sample < end; sample += 1) {
-      if (ticks === 0 && sample !== count - 1) throw new Misfit(`picture ${sample} is shown for no time`);
+      if (ticks === 0) throw new Misfit(`picture ${sample} is shown for no time`);
       times[sample] = BigInt(at);
       at += ticks;
       lastDuration = ticks;

@@ -192,7 +192,8 @@ async function findMedia(
       continue;
     }
     const [size, type] = [header.readUInt32BE(0), header.toString('latin1', 4)];
-    if (type === 'mdat') return at + 8;
+    // The long form is only noted in the end, which may be before we come to look.
+    if (type === 'mdat') return at + (size === 1 ? 16 : 8);
     if (size < 8 || size > 4096 || !['ftyp', 'free', 'wide'].includes(type)) {
       throw refuted(path, `a box "${type}" of ${size} bytes stands before the media data`);
     }

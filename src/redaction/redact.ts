@@ -1,16 +1,17 @@
 /** From a file to its masked copy: what a command or a disclosure calls. */
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { access, lstat, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { assertDecisions } from '../domain/mask-decisions.js';
-import { overlapsIn, type Overlap } from '../domain/mask-frames.js';
+import { overlapsIn, type Overlap } from '../domain/mask-overlaps.js';
 import { pointsOf, type MaskDecisions, type Zone } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
-import { GatewayError } from '../errors.js';
+import { GatewayError, toGatewayError } from '../errors.js';
 import { analysisVersion, planOf, type Analysis } from './analysis.js';
 import { findPeople, renderPlan, TooLongDelay, type FoundPeople, type PassRun, type TimeSpan } from './conveyor.js';
 import { builtInManifest } from './detectors/manifest.js';
 import type { CopyLabel } from './label.js';
+import { withOutput, type OutputClaim } from './output-claim.js';
 import { analysisOf, assertSearched, windowOf, type FrameRange, type SearchWindow } from './range.js';
 import { withSameSource } from './same-source.js';
 
@@ -118,6 +119,7 @@ function framesIn(analysis: Analysis, { fromUs, endUs }: TimeSpan): FrameRange {
 
 export interface RenderCopy {
   readonly input: string;
+  /** An .mp4; replaced if it is there. */
   readonly output: string;
   readonly analysis: Analysis;
   readonly decisions: MaskDecisions;
@@ -132,10 +134,15 @@ export interface RenderCopy {
 
 /**
  * Renders a masked copy of what was analysed before, and proves it: decoded again, every mask is fill, every frame and time is
- * there, nothing else is. No file is left on any doubt. Throws `input-invalid` for decisions that the recording cannot follow.
+ * there, nothing else is. No file is left on any doubt. Throws `input-invalid` for decisions that the recording cannot follow,
+ * `conflict` while another run makes this output.
  */
-export async function renderCopy(
-  job: RenderCopy,
+export const renderCopy = (job: RenderCopy, run: RedactionRun = {}): Promise<{ frames: number; seconds: number }> =>
+  withOutput(job.output, (claim) => renderClaimed(claim, job, run));
+
+async function renderClaimed(
+  claim: OutputClaim,
+  job: Omit<RenderCopy, 'output'>,
   run: RedactionRun = {},
 ): Promise<{ frames: number; seconds: number }> {
   const { analysis, decisions, label, beforeNaming } = job;
@@ -149,7 +156,7 @@ export async function renderCopy(
     job.input,
     { plan, timeBase: analysis.timeBase, pts: analysis.pts },
     range,
-    { output: job.output, style: job.settings.style, label, beforeNaming },
+    { claim, style: job.settings.style, label, beforeNaming },
     passRun(run, range.endFrame - range.firstFrame),
   );
   return { frames, seconds: (performance.now() - began) / 1000 };
@@ -162,7 +169,10 @@ const nothingThere = (): GatewayError =>
 
 export interface RedactFile {
   readonly input: string;
+  /** An .mp4. */
   readonly output: string;
+  /** What is there under its name is replaced; it is not with `false`: then that is a `conflict`. */
+  readonly replace?: boolean | undefined;
   readonly decisions: MaskDecisions;
   readonly settings: RedactionSettings;
   /** Always masked, whatever was decided. */
@@ -190,7 +200,7 @@ export interface RedactedFile {
 
 /**
  * Looks for people in a whole file and renders the masked copy, in one pass over the file; in two where frames are so large
- * that they cannot wait in memory for a look at what comes.
+ * that they cannot wait in memory for a look at what comes. Throws `conflict` at once while another run makes this output.
  */
 export async function redactFile(job: RedactFile): Promise<RedactedFile> {
   const done = await redactPart(job, null);
@@ -201,12 +211,20 @@ export async function redactFile(job: RedactFile): Promise<RedactedFile> {
 /** The same for a part of a recording: `null` where no frame lies in it; then there is no copy. */
 export async function redactPart(job: RedactFile, part: RecordingPart | null): Promise<RedactedFile | null> {
   await assertTarget(job.output);
+  return withOutput(job.output, async (claim) => {
+    // Asked under the claim: a run that has just ended may have put it there.
+    if (job.replace === false) await assertFree(job.output);
+    return redactClaimed(claim, job, part);
+  });
+}
+
+function redactClaimed(claim: OutputClaim, job: RedactFile, part: RecordingPart | null): Promise<RedactedFile | null> {
   return withSameSource(job.input, async (beforeNaming) => {
-    const { input, output, settings, decisions, label, zones = [] } = job;
+    const { input, settings, decisions, label, zones = [] } = job;
     const began = performance.now();
     const span = part === null ? undefined : spanOf(part);
     const window = part === null ? undefined : windowOf(part.startUs, part.range);
-    const copy = { output, decisions, zones, span, style: settings.style, label, beforeNaming };
+    const copy = { claim, decisions, zones, span, style: settings.style, label, beforeNaming };
     let [analysis, rendered]: [Analysis | null, boolean] = [null, true];
     try {
       const found = await findPeople(input, findSettings(settings), { window, copy }, passRun(job.run));
@@ -220,7 +238,7 @@ export async function redactPart(job: RedactFile, part: RecordingPart | null): P
     if (range.endFrame <= range.firstFrame) return null;
     const shown = span === undefined ? analysis : analysisOf(analysis, range);
     if (!rendered) {
-      await renderCopy({ input, output, analysis: shown, decisions, range, settings, label, beforeNaming }, job.run);
+      await renderClaimed(claim, { input, analysis: shown, decisions, range, settings, label, beforeNaming }, job.run);
     }
     return {
       analysis: shown,
@@ -252,6 +270,15 @@ async function assertTarget(output: string): Promise<void> {
   if (there !== null && !there.isFile()) {
     throw new GatewayError('io-failed', `${output} is there and is not a file.`, { remedy: 'Name another output.' });
   }
+}
+
+async function assertFree(output: string): Promise<void> {
+  const there = await lstat(output).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw toGatewayError(error, `looking for ${output}`);
+  });
+  if (there === null) return;
+  throw new GatewayError('conflict', `${output} is there already.`, { remedy: 'Name another output.' });
 }
 
 /** The report of `redact --report`: size, rate, and each track with a box for every frame. */

@@ -1,7 +1,7 @@
 /** Tables `disclosure_request`, `request_camera` and `request_item`. */
 import type { DisclosureGround, RequestScope, RequestState } from '../domain/disclosure.js';
 import type { RecipientKind } from '../domain/camera.js';
-import type { Overlap } from '../domain/mask-frames.js';
+import type { Overlap } from '../domain/mask-overlaps.js';
 import type { MaskDecisions, Track } from '../domain/redaction-plan.js';
 import type { TimeQuality, TimeRange } from '../domain/segment.js';
 import { GatewayError } from '../errors.js';

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { modeOf, plainDecisions } from '../../src/domain/mask-decisions.js';
-import { coverIn, coverOf, maskCursor, overlapsIn } from '../../src/domain/mask-frames.js';
-import { toMaskRect, type MaskRect } from '../../src/domain/mask-rects.js';
+import { coverIn, coverOf, maskCursor } from '../../src/domain/mask-frames.js';
+import { overlapsIn } from '../../src/domain/mask-overlaps.js';
+import { sharedArea, toMaskRect, type MaskRect } from '../../src/domain/mask-rects.js';
 import {
   firstFrameOf,
   lastFrameOf,
@@ -393,11 +394,22 @@ describe('whatever was tracked and decided', () => {
                   frame < span.toFrame,
               );
               if (found.length !== (wanted ? 1 : 0)) return false;
-              if (!found.every((span) => span.share > 0 && span.share <= 1)) return false;
             }
           }
         }
-        return true;
+        return spans.every((span) => {
+          const [kept, other] = [span.keptId, span.otherId].map((id) => of.tracks[id - 1]);
+          const shares = Array.from({ length: span.toFrame - span.fromFrame }, (_, at) => {
+            const point = kept === undefined ? null : pointAt(kept, span.fromFrame + at);
+            const mask = other === undefined ? null : rectAt(other, span.fromFrame + at);
+            if (point === null || mask === null) return NaN;
+            return Math.min(
+              1,
+              sharedArea(point.box, mask) / sharedArea(point.box, { x: 0, y: 0, w: width, h: height }),
+            );
+          });
+          return span.share === Math.max(0.001, ...shares.map((one) => Math.round(one * 1000) / 1000));
+        });
       }),
       { numRuns: 300 },
     );

@@ -326,6 +326,22 @@ test('a part is finished although the footage goes on', async () => {
   expect(await fed).toBe(false);
 });
 
+test('closed while the encoder has not taken everything, a line does not call itself finished', async () => {
+  const video = videoOf(640, 480, evenly(6));
+  for (let round = 0; round < 10; round += 1) {
+    const { line } = feed(video);
+    const sink = openFramePipe();
+    line.writeTo(sink.writeFd);
+    while ((await line.next()) !== null);
+    line.release(bare(6));
+    const finished = line.finish();
+    await sleep(5);
+    line.close();
+    await expect(finished).rejects.toMatchObject({ code: 'interrupted' });
+    closeSync(sink.readFd);
+  }
+});
+
 test('no frame at all is a stream without frames, not an error', async () => {
   const { line } = feed(videoOf(16, 10, []));
   const sink = openFramePipe();

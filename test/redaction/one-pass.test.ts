@@ -17,6 +17,7 @@ import { drawScene } from '../../samples/scene.js';
 import { sharedArea } from '../../src/domain/mask-rects.js';
 import { maskEveryone, pointsOf, type Box, type MaskDecisions, type Zone } from '../../src/domain/redaction-plan.js';
 import { renderPlan } from '../../src/redaction/conveyor.js';
+import { withOutput } from '../../src/redaction/output-claim.js';
 import { analysisOf } from '../../src/redaction/range.js';
 import {
   analyseFile,
@@ -214,23 +215,19 @@ test('a byte that changes after it was proved is found out', async () => {
     drawn: [{ fromFrame: 0, toFrame: frameCount, box: { x: 9, y: 9, w: 90, h: 90 } }],
   };
   const plan = { version: 2 as const, width: 640, height: 360, frameCount, tracks: [], zones: [], decisions };
-  const rendering = renderPlan(
-    busy,
-    { plan, ...source },
-    { firstFrame: 0, endFrame: frameCount },
-    { output, style: 'solid' },
-    {
-      onProgress: () => {
-        const size = statSync(growing, { throwIfNoEntry: false })?.size ?? 0;
-        if (size > 200_000 && seenAt === 0) seenAt = performance.now();
-        // By now it was read many times over.
-        if (isChanged || seenAt === 0 || performance.now() < seenAt + 500) return;
-        const fd = openSync(growing, 'r+');
-        writeSync(fd, Buffer.from([0x5a]), 0, 1, 40_000);
-        closeSync(fd);
-        isChanged = true;
-      },
-    },
+  const onProgress = (): void => {
+    const size = statSync(growing, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > 200_000 && seenAt === 0) seenAt = performance.now();
+    // By now it was read many times over.
+    if (isChanged || seenAt === 0 || performance.now() < seenAt + 500) return;
+    const fd = openSync(growing, 'r+');
+    writeSync(fd, Buffer.from([0x5a]), 0, 1, 40_000);
+    closeSync(fd);
+    isChanged = true;
+  };
+  const range = { firstFrame: 0, endFrame: frameCount };
+  const rendering = withOutput(output, (claim) =>
+    renderPlan(busy, { plan, ...source }, range, { claim, style: 'solid' }, { onProgress }),
   );
   await expect(rendering).rejects.toMatchObject({ code: 'verification-failed' });
   await expect(rendering).rejects.toThrow(/not the ones that were proved/);

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { maskEveryone, type RedactionPlan } from '../../src/domain/redaction-plan.js';
 import { renderPlan } from '../../src/redaction/conveyor.js';
+import { withOutput } from '../../src/redaction/output-claim.js';
 import { startProof, type Proof } from '../../src/redaction/proof.js';
 import type { MaskBatch } from '../../src/platform/native.js';
 import { look, makeClip } from '../helpers/clips.js';
@@ -27,7 +28,7 @@ beforeAll(async () => {
     decisions: { ...maskEveryone, drawn },
   };
   const range = { firstFrame: 0, endFrame: frames };
-  await renderPlan(input, { plan, ...source }, range, { output, style: 'solid' });
+  await withOutput(output, (claim) => renderPlan(input, { plan, ...source }, range, { claim, style: 'solid' }));
   const copy = readFileSync(output);
   const mdatAt = copy.indexOf('mdat') - 4;
   const moovAt = copy.indexOf('moov') - 4;

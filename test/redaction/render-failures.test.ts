@@ -14,6 +14,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { maskEveryone, type RedactionPlan } from '../../src/domain/redaction-plan.js';
 import { findFfmpeg, startDecoder } from '../../src/platform/ffmpeg.js';
 import { renderPlan, type PassRun } from '../../src/redaction/conveyor.js';
+import { withOutput } from '../../src/redaction/output-claim.js';
 import { ffmpeg, look, makeClip, type Seen } from '../helpers/clips.js';
 
 const place = mkdtempSync(join(tmpdir(), 'tredive-fail-'));
@@ -42,12 +43,14 @@ interface Job {
   readonly timeline?: Seen;
 }
 const render = ({ input = long, output: to = output, timeline = source }: Job = {}, run: PassRun = {}) =>
-  renderPlan(
-    input,
-    { plan: planOf(timeline), timeBase: timeline.timeBase, pts: timeline.pts },
-    { firstFrame: 0, endFrame: timeline.pts.length },
-    { output: to, style: 'solid' },
-    run,
+  withOutput(to, (claim) =>
+    renderPlan(
+      input,
+      { plan: planOf(timeline), timeBase: timeline.timeBase, pts: timeline.pts },
+      { firstFrame: 0, endFrame: timeline.pts.length },
+      { claim, style: 'solid' },
+      run,
+    ),
   );
 
 /** A stand-in for ffmpeg that runs `shell` first and then the real one; it only ever makes something fail. */
@@ -171,7 +174,7 @@ test('no ffmpeg, and something else under its name', async () => {
 });
 
 test('an output folder that is not there', async () => {
-  await expect(render({ output: join(place, 'none/masked.mp4') })).rejects.toMatchObject({ code: 'ffmpeg-failed' });
+  await expect(render({ output: join(place, 'none/masked.mp4') })).rejects.toMatchObject({ code: 'io-failed' });
 });
 
 test('a source cut off in the middle is rendered as far as it goes, and said to be damaged', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { maskEveryone, type Box, type RedactionPlan } from '../../src/domain/redaction-plan.js';
 import { renderPlan, type CopyWanted } from '../../src/redaction/conveyor.js';
+import { withOutput } from '../../src/redaction/output-claim.js';
 import type { FrameRange } from '../../src/redaction/range.js';
 import { bothBinaries, ffmpeg, look, lumaFrames, makeClip, packetTimes, type Seen } from '../helpers/clips.js';
 
@@ -172,12 +173,14 @@ interface Job {
 }
 
 const render = ({ file, source, plan, range, label, style, signal }: Job) =>
-  renderPlan(
-    clip(file),
-    { plan, timeBase: source.timeBase, pts: source.pts },
-    range ?? { firstFrame: 0, endFrame: source.pts.length },
-    { output: clip('masked.mp4'), style: style ?? 'solid', label },
-    { signal },
+  withOutput(clip('masked.mp4'), (claim) =>
+    renderPlan(
+      clip(file),
+      { plan, timeBase: source.timeBase, pts: source.pts },
+      range ?? { firstFrame: 0, endFrame: source.pts.length },
+      { claim, style: style ?? 'solid', label },
+      { signal },
+    ),
   );
 
 const moving = (frame: number): Box[] => [

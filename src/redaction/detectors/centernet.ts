@@ -1,7 +1,6 @@
 import type { Detection, DetectorOptions, OpenDetector } from './detector.js';
-import { makeFeeder } from './input.js';
 import { wantedClasses } from './kinds.js';
-import { floatsOf, openSession } from './session.js';
+import { floatsOf, openModel } from './session.js';
 
 /** The network's picture is a quarter of its input. */
 const stride = 4;
@@ -54,23 +53,14 @@ function isPeak(map: Float32Array, cell: number, cols: number, rows: number, sco
 }
 
 /** A CenterNet with the outputs `scores` and `distances`, as tooling/model/convert-centernet.mjs makes it. */
-export const openCentreNet: OpenDetector = async (manifest, model, options) => {
-  const session = await openSession(model, manifest.input.name);
-  const feed = makeFeeder(manifest.input);
-  return {
-    name: manifest.name,
-    async detect(rgbPlanar, width, height) {
-      const fed = feed(rgbPlanar, width, height);
-      const outputs = await session.run(fed);
-      const [cols, rows] = [fed.width / stride, fed.height / stride];
-      const map = (name: string, channels: number): Float32Array => {
-        const { data, dims } = floatsOf(outputs, name);
-        if (dims.join() === [1, channels, rows, cols].join()) return data;
-        throw new Error(`"${name}" has the shape [${dims.join(', ')}], not [1, ${channels}, ${rows}, ${cols}].`);
-      };
-      const maps = { scores: map('scores', manifest.classes.length), distances: map('distances', 4), cols, rows };
-      return findPeaks(maps, manifest.classes, options);
-    },
-    close: () => session.close(),
-  };
-};
+export const openCentreNet: OpenDetector = (manifest, model, options) =>
+  openModel(manifest, model, (outputs, { width, height }) => {
+    const [cols, rows] = [width / stride, height / stride];
+    const map = (name: string, channels: number): Float32Array => {
+      const { data, dims } = floatsOf(outputs, name);
+      if (dims.join() === [1, channels, rows, cols].join()) return data;
+      throw new Error(`"${name}" has the shape [${dims.join(', ')}], not [1, ${channels}, ${rows}, ${cols}].`);
+    };
+    const maps = { scores: map('scores', manifest.classes.length), distances: map('distances', 4), cols, rows };
+    return findPeaks(maps, manifest.classes, options);
+  });

@@ -1,14 +1,36 @@
 import './no-telemetry.js';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Feed } from './input.js';
+import type { Detection, Detector, DetectorManifest } from './detector.js';
+import { makeFeeder, type Feed } from './input.js';
 
-export type Outputs = InferenceSession.OnnxValueMapType;
+type Outputs = InferenceSession.OnnxValueMapType;
+
+/**
+ * A detector of a model: pictures are fed as the manifest says, and `decode` makes detections of what the model gives for them.
+ * What it throws, on outputs that are not what they should be, goes to whoever had the picture looked at.
+ */
+export async function openModel(
+  manifest: DetectorManifest,
+  model: Uint8Array,
+  decode: (outputs: Outputs, fed: Feed) => Detection[],
+): Promise<Detector> {
+  const session = await openSession(model, manifest.input.name);
+  const feed = makeFeeder(manifest.input);
+  return {
+    name: manifest.name,
+    async detect(rgbPlanar, width, height) {
+      const fed = feed(rgbPlanar, width, height);
+      return decode(await session.run(fed), fed);
+    },
+    close: () => session.close(),
+  };
+}
 
 /**
  * A session of ONNX Runtime for one picture at a time. One thread: two sessions beat one with two. From bytes, not from a
  * path: what was hashed is what runs.
  */
-export async function openSession(
+async function openSession(
   model: Uint8Array,
   inputName: string,
 ): Promise<{ run(feed: Feed): Promise<Outputs>; close(): Promise<void> }> {

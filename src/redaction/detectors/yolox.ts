@@ -1,8 +1,7 @@
 import type { Box } from '../../domain/redaction-plan.js';
 import type { Detection, DetectorManifest, DetectorOptions, OpenDetector } from './detector.js';
-import { makeFeeder } from './input.js';
 import { wantedClasses } from './kinds.js';
-import { floatsOf, openSession } from './session.js';
+import { floatsOf, openModel } from './session.js';
 
 /** Pixels between the cells of the three grids that the rows come from, in this order. */
 const strides = [8, 16, 32] as const;
@@ -107,19 +106,9 @@ function overlap(a: Box, b: Box): number {
 }
 
 /** A YOLOX model with one output, of any name. */
-export const openYolox: OpenDetector = async (manifest, model, options) => {
-  const session = await openSession(model, manifest.input.name);
-  const feed = makeFeeder(manifest.input);
-  return {
-    name: manifest.name,
-    async detect(rgbPlanar, width, height) {
-      const fed = feed(rgbPlanar, width, height);
-      const outputs = await session.run(fed);
-      const [name = '', ...more] = Object.keys(outputs);
-      if (more.length > 0) throw new Error(`The model has ${more.length + 1} outputs; YOLOX has one.`);
-      const { data, dims } = floatsOf(outputs, name);
-      return decodeYolox({ data, dims, width: fed.width, height: fed.height }, manifest, options);
-    },
-    close: () => session.close(),
-  };
-};
+export const openYolox: OpenDetector = (manifest, model, options) =>
+  openModel(manifest, model, (outputs, { width, height }) => {
+    const [name = '', ...more] = Object.keys(outputs);
+    if (more.length > 0) throw new Error(`The model has ${more.length + 1} outputs; YOLOX has one.`);
+    return decodeYolox({ ...floatsOf(outputs, name), width, height }, manifest, options);
+  });
