@@ -285,19 +285,18 @@ export const segmentsDue = (
   limit: number,
 ): Segment[] =>
   (
-    db
-      .prepare(
-        `SELECT * FROM segment WHERE camera_id = ? AND start_us <= ? AND (start_us, end_us, id) > (?, ?, ?)
+    prepared(
+      db,
+      `SELECT * FROM segment WHERE camera_id = ? AND start_us <= ? AND (start_us, end_us, id) > (?, ?, ?)
            AND state IN ('indexed', 'missing') ORDER BY start_us, end_us, id LIMIT ?`,
-      )
-      .all(
-        cameraId,
-        cutoffUs,
-        after?.startUs ?? Number.MIN_SAFE_INTEGER,
-        after?.endUs ?? 0,
-        after?.id ?? 0,
-        limit,
-      ) as Raw[]
+    ).all(
+      cameraId,
+      cutoffUs,
+      after?.startUs ?? Number.MIN_SAFE_INTEGER,
+      after?.endUs ?? 0,
+      after?.id ?? 0,
+      limit,
+    ) as Raw[]
   ).map(fromRaw);
 
 /**
