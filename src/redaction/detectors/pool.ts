@@ -42,6 +42,8 @@ export interface DetectorPool {
  * to load its model, and where ffmpeg is the slower side one thread is enough.
  */
 const crowdedReplies = 6;
+/** What a look leaves behind is soon garbage; without a limit each thread would let 48 MB of it gather in an hour of footage. */
+const youngMemoryMb = 6;
 
 interface Job {
   readonly request: WorkerRequest;
@@ -102,7 +104,10 @@ export function openDetectorPool(options: DetectorPoolOptions): DetectorPool {
   };
 
   const start = (): Thread => {
-    const worker = new Worker(compiledFile('worker.js'), { workerData: setup });
+    const worker = new Worker(compiledFile('worker.js'), {
+      workerData: setup,
+      resourceLimits: { maxYoungGenerationSizeMb: youngMemoryMb },
+    });
     const exited = new Promise<void>((resolve) => {
       worker.once('exit', () => {
         resolve();
