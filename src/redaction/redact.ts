@@ -8,11 +8,12 @@ import { pointsOf, type MaskDecisions, type Zone } from '../domain/redaction-pla
 import type { TimeRange } from '../domain/segment.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { analysisVersion, planOf, type Analysis } from './analysis.js';
-import { findPeople, renderPlan, TooLongDelay, type FoundPeople, type PassRun, type TimeSpan } from './conveyor.js';
+import { findPeople, renderPlan, type FoundPeople, type PassRun } from './conveyor.js';
 import { builtInManifest } from './detectors/manifest.js';
 import type { CopyLabel } from './label.js';
 import { withOutput, type OutputClaim } from './output-claim.js';
 import { analysisOf, assertSearched, windowOf, type FrameRange, type SearchWindow } from './range.js';
+import { TooLongDelay, type TimeSpan } from './release.js';
 import { withSameSource } from './same-source.js';
 
 export interface RedactionSettings {
