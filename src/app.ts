@@ -116,6 +116,11 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       dataDir,
       marginUs: Math.round(config.retention.marginHours * hourUs),
       rootPath: (id) => rootPaths.get(id) ?? null,
+      brake: {
+        floorUs: Math.round(config.retention.brakeHours * hourUs),
+        factor: config.retention.brakeFactor,
+        voteUs: Math.round(config.retention.confirmHours * hourUs),
+      },
       // A clock that a test moves is not compared with the machine's own uptime.
       ...(options.clock === undefined && { uptime: systemUptime }),
     };

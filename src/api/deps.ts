@@ -9,6 +9,7 @@ import type { CloseReason } from '../disclosure/close.js';
 import type { Coverage } from '../disclosure/coverage.js';
 import type { MaskChange } from '../disclosure/masks.js';
 import type { CreatedRequest } from '../disclosure/request.js';
+import type { Confirmed } from '../retention/confirm.js';
 import type { RetentionPlan } from '../retention/context.js';
 import type { HoldInput, PlacedHold } from '../disclosure/hold.js';
 import type { Log } from '../platform/log.js';
@@ -56,6 +57,8 @@ export interface ApiDeps {
     plan(nowUs: number): RetentionPlan;
     /** Why a sweep would do nothing at this instant, or null. */
     refusal(nowUs: number): string | null;
+    /** A person's yes to a deletion that waits for two. */
+    confirm(user: User, id: string): Confirmed;
   };
   readonly audit: {
     /** The whole log against every checkpoint and anchor. */

@@ -12,6 +12,7 @@ import { lift, placeHold } from '../disclosure/hold.js';
 import { createRequest } from '../disclosure/request.js';
 import { reviewRequest } from '../disclosure/review.js';
 import { readTextIfThere, writeDurably } from '../platform/durable-file.js';
+import { confirmDeletion } from '../retention/confirm.js';
 import { planDeletions } from '../retention/plan.js';
 import { refusalReason } from '../retention/trust.js';
 
@@ -46,6 +47,7 @@ export async function apiDeps(gateway: Gateway, jobs: ApiJobs): Promise<ApiDeps>
       marginUs: retention.marginUs,
       plan: (nowUs) => planDeletions(retention, nowUs),
       refusal: (nowUs) => refusalReason(retention, nowUs),
+      confirm: (user, id) => confirmDeletion(retention, user, id),
     },
     audit: { verify: () => gateway.verifyAudit() },
     jobs,

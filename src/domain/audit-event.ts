@@ -19,6 +19,8 @@ export const auditEventTypes = [
   'recordings.changed',
   'retention.refused',
   'retention.clock-accepted',
+  'retention.braked',
+  'retention.confirmed',
   'retention.swept',
   'deletion.intended',
   'deletion.done',

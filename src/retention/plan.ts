@@ -9,9 +9,13 @@ import { activeHolds } from '../store/holds.js';
 import { overdueQuarantine } from '../store/quarantine.js';
 import { findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
 import { maxListed, type DueSegment, type RetentionContext, type RetentionPlan, type RootProblem } from './context.js';
+import { brake, nothingBraked, shownUntil, type Braked, type DueTally } from './brake.js';
 import { lookAtRoot, refusalReason } from './trust.js';
 
 const pageSize = 500;
+
+/** A plan for another instant than this far from now says nothing of the brake: sweeps before it would have their share. */
+const nowToleranceUs = 60_000_000;
 
 /** What is the same for every segment of a plan. */
 export interface Situation {
@@ -38,13 +42,38 @@ export const cutoffOf = (
   return { ruleId, cutoffUs: nowUs - maxAgeUs };
 };
 
+/** Counts what is due of a camera, and what of that lies behind `shownUs`, up to where it was shown to somebody. */
+function tallyOf(cameraId: string, shownUs: number | null): { readonly due: DueTally; add(segment: Segment): void } {
+  const beyond = { segments: 0, footageUs: 0 };
+  const due = { cameraId, segments: 0, footageUs: 0, oldestUs: 0, newestUs: 0, beyond };
+  return {
+    due,
+    // Oldest first, as the pages come.
+    add({ startUs, endUs }) {
+      if (due.segments === 0) due.oldestUs = startUs;
+      due.newestUs = startUs;
+      for (const sum of shownUs === null || startUs <= shownUs ? [due] : [due, beyond]) {
+        sum.segments += 1;
+        sum.footageUs += endUs - startUs;
+      }
+    },
+  };
+}
+
 /**
  * Plans a sweep at `nowUs`, which may be any instant; the clock and the roots are judged as they are now. Changes nothing, and
  * holds a page of the index in memory, not all of it. Throws `config-invalid` for a margin that is none.
  *
  * The register is what counts: a camera that was taken out of the configuration is in it and is purged like any other.
  */
-export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPlan {
+export const planDeletions = (ctx: RetentionContext, nowUs: number): RetentionPlan => planSweep(ctx, nowUs).plan;
+
+/** As planDeletions, with what a sweep that carries it out may delete. `byHand`: see `RetentionRun`. */
+export function planSweep(
+  ctx: RetentionContext,
+  nowUs: number,
+  { byHand = false }: { readonly byHand?: boolean } = {},
+): { readonly plan: RetentionPlan; readonly braked: Braked } {
   assertMargin(ctx.marginUs);
   const { db, clock } = ctx.store;
   const situation = situationAt(ctx, nowUs);
@@ -63,11 +92,22 @@ export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPl
     }
   };
 
+  const rootProblems = new Map<string, string | null>();
+  const problemOf = (rootId: string): string | null => {
+    const known = rootProblems.get(rootId);
+    if (known !== undefined) return known;
+    const { problem } = lookAtRoot(db, rootId, ctx.rootPath(rootId));
+    rootProblems.set(rootId, problem);
+    return problem;
+  };
+  const shown = shownUntil(db);
+  const tallies: DueTally[] = [];
   const policies = new Map<string, CameraPolicy>();
   for (const camera of listCameras(db)) {
     policies.set(camera.cameraId, camera);
     const cutoff = cutoffOf(camera, nowUs, ctx.marginUs);
     cutoffs.push({ cameraId: camera.cameraId, ...cutoff });
+    const tally = tallyOf(camera.cameraId, shown.get(camera.cameraId) ?? null);
     let after: SegmentCursor | null = null;
     for (;;) {
       const page: Segment[] = segmentsDue(db, camera.cameraId, cutoff.cutoffUs, after, pageSize);
@@ -76,11 +116,14 @@ export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPl
         if (segment.state === 'missing') continue;
         const fate = fateIn(situation, segment, camera);
         if (fate.verdict === 'held') total.held += 1;
-        if (fate.verdict === 'delete') add(segment, fate.dueUs, fate.ruleId, fate.late);
+        if (fate.verdict !== 'delete') continue;
+        add(segment, fate.dueUs, fate.ruleId, fate.late);
+        if (problemOf(segment.rootId) === null) tally.add(segment);
       }
       if (page.length < pageSize) break;
       after = page.at(-1) ?? null;
     }
+    if (tally.due.segments > 0) tallies.push(tally.due);
   }
   // Begun and not finished: still on disk, and due whatever the plan is for.
   let afterId = 0;
@@ -99,22 +142,29 @@ export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPl
   const problems: RootProblem[] = [];
   let within = 0;
   for (const [rootId, due] of [...dueByRoot].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const { problem } = lookAtRoot(db, rootId, ctx.rootPath(rootId));
+    const problem = problemOf(rootId);
     if (problem === null) continue;
     within += due;
     problems.push({ rootId, detail: problem });
   }
+  const isNow = Math.abs(nowUs - clock.nowUs()) <= nowToleranceUs;
+  const braked = isNow ? brake(ctx, nowUs, tallies, policies, byHand) : nothingBraked;
+  const allWaits = braked.everything && braked.waiting !== null ? braked.waiting.detail : null;
   const refused =
     refusalReason(ctx, clock.nowUs()) ??
+    allWaits ??
     (total.due > 0 && within === total.due ? problems.map(({ detail }) => detail).join('; ') : null);
-  return {
+  const plan: RetentionPlan = {
     atUs: nowUs,
     ...total,
     refused,
     problems,
     quarantineOverdue: overdueQuarantine(db, nowUs, ctx.marginUs),
     cutoffs,
+    dueByCamera: tallies.map(({ beyond: _beyond, ...due }) => due),
+    waiting: braked.waiting,
     segments,
     notListed: total.due - segments.length,
   };
+  return { plan, braked };
 }

@@ -323,3 +323,31 @@ CREATE TABLE sweep_state (
   uptime_us INTEGER,                         -- time since that boot at the last sweep: tells a clock that was set forward
   accepted_size INTEGER                      -- log entries from before a person vouched for the clock: they prove nothing
 ) STRICT;
+
+-- What a sweep that came to its end deleted of a camera: by the last ones the next is judged.
+CREATE TABLE sweep_history (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,      -- in the order of the sweeps, whatever the clock said
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- of which camera
+  swept_us INTEGER NOT NULL,                 -- end of the sweep
+  segments INTEGER NOT NULL CHECK (segments > 0),  -- how many went
+  footage_us INTEGER NOT NULL CHECK (footage_us >= 0)  -- and how long they were together
+) STRICT;
+CREATE INDEX sweep_history_by_camera ON sweep_history (camera_id, id);
+
+-- What waits for two persons, an administrator among them. Never changed: what is shown anew is another one.
+CREATE TABLE proposal (
+  id TEXT PRIMARY KEY,                       -- random
+  kind TEXT NOT NULL CHECK (kind IN ('mass-deletion', 'accept-clock')),  -- what is to be done
+  opened_us INTEGER NOT NULL,                -- when it was shown first
+  shown TEXT NOT NULL,                       -- JSON of what is agreed to: cameras and counts, or what is wrong with the clock
+  ended_us INTEGER,                          -- when it was carried out, replaced or not needed any more; null while it waits
+  outcome TEXT CHECK (outcome IN ('carried-out', 'replaced', 'not-needed')),  -- which of these
+  CHECK ((ended_us IS NULL) = (outcome IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX proposal_open ON proposal (kind) WHERE ended_us IS NULL;
+CREATE TABLE proposal_vote (
+  proposal_id TEXT NOT NULL REFERENCES proposal (id),  -- what was agreed to
+  user_id TEXT NOT NULL REFERENCES user (id),  -- who said yes
+  at_us INTEGER NOT NULL,                    -- when; it counts for some hours
+  PRIMARY KEY (proposal_id, user_id)
+) STRICT, WITHOUT ROWID;

@@ -379,3 +379,13 @@ export const newestPaths = (db: Database, rootId: string): string[] =>
     .pluck()
     .all(rootId)
     .filter((path): path is string => typeof path === 'string');
+
+/** The newest start after `afterUs` and not after `untilUs` of any camera's footage on disk; null where there is none. */
+export const nextFootageUs = (db: Database, afterUs: number, untilUs: number): number | null =>
+  prepared(
+    db,
+    `SELECT max(newest) FROM (SELECT (SELECT start_us FROM segment WHERE camera_id = camera.id AND start_us > @afterUs
+       AND start_us <= @untilUs AND state = 'indexed' ORDER BY start_us DESC LIMIT 1) AS newest FROM camera)`,
+  )
+    .pluck()
+    .get({ afterUs, untilUs }) as number | null;

@@ -1,14 +1,14 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { CamerasView, CameraView } from '../../src/api/views.js';
+import type { CamerasView, CameraView, RetentionView } from '../../src/api/views.js';
 import { insertIntent } from '../../src/store/deletions.js';
 import { insertHold } from '../../src/store/holds.js';
 import { openTask } from '../../src/store/tasks.js';
 import { markMissing, setSegmentState } from '../../src/store/segments.js';
 import { addCamera, addSegment, makeWorld, seconds, type World } from '../helpers/disclosure.js';
 import { tempFolder } from '../helpers/site.js';
-import { serve } from './gateway.js';
+import { errorOf, serve } from './gateway.js';
 
 const days = (count: number): number => seconds(count * 86_400);
 const hours = (count: number): number => seconds(count * 3_600);
@@ -130,6 +130,42 @@ test('tasks are listed', async () => {
   const served = await serve({}, world);
   const { json } = await (await served.login(world.ida)).call<{ tasks: unknown[] }>('GET', '/api/tasks');
   expect(json.tasks).toMatchObject([{ subject: 'camera:lobby', detail: 'Adopt it.', created: '2026-06-01T12:00:00Z' }]);
+});
+
+test('a deletion that waits is shown, and confirmed by two who are logged in', async () => {
+  const world = makeWorld();
+  world.store.db.prepare('UPDATE root SET identity = ?').run(statSync(world.root, { bigint: true }).ino.toString());
+  addCamera(world, 'lobby');
+  for (let index = 0; index < 4; index += 1) {
+    const { id } = addSegment(world, 'lobby', world.clock.nowUs() - days(40) + hours(index));
+    world.store.db.prepare('UPDATE segment SET end_us = start_us + ? WHERE id = ?').run(hours(1), id);
+  }
+  addSegment(world, 'lobby', world.clock.nowUs() - hours(1));
+  const served = await serve({}, world);
+  const [ida, lars, sofie] = [
+    await served.login(world.ida),
+    await served.login(world.lars),
+    await served.login(world.sofie),
+  ];
+  const shown = async (): Promise<RetentionView> => (await ida.call<RetentionView>('GET', '/api/retention')).json;
+  expect((await shown()).plan.waiting).toMatchObject({ id: null, cameras: [{ segments: 4, footageUs: hours(4) }] });
+  await served.sweep();
+  const { waiting } = (await shown()).plan;
+  const path = `/api/retention/waiting/${waiting?.id ?? ''}/confirm`;
+  expect((await lars.call('POST', '/api/retention/waiting/b-other/confirm', {})).status).toBe(409);
+  expect((await served.anonymous().call('POST', path, {})).status).toBe(401);
+  expect(await lars.call('POST', path, {})).toMatchObject({ status: 200, json: { complete: false } });
+  const same = await lars.call('POST', path, {});
+  expect([same.status, errorOf(same).code]).toEqual([403, 'same-person']);
+  expect(errorOf(await sofie.call('POST', path, {})).code).toBe('forbidden');
+  expect((await shown()).people).toEqual({ 'u-lars': 'name of u-lars' });
+  expect(await ida.call('POST', path, {})).toMatchObject({ status: 200, json: { complete: true } });
+  expect(await served.sweep()).toMatchObject({ deleted: 4, waiting: null });
+  expect((await shown()).plan.waiting).toBeNull();
+  expect(served.events().filter(({ type }) => type === 'retention.confirmed')).toMatchObject([
+    { actor: 'user:u-lars', data: { complete: false } },
+    { actor: 'user:u-ida', data: { complete: true } },
+  ]);
 });
 
 describe('the page', () => {

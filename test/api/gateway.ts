@@ -18,6 +18,9 @@ import { reviewRequest } from '../../src/disclosure/review.js';
 import type { AuditEvent } from '../../src/domain/audit-event.js';
 import { toGatewayError } from '../../src/errors.js';
 import { hashPassword } from '../../src/platform/password.js';
+import type { RetentionResult } from '../../src/retention/context.js';
+import { applyDeletions } from '../../src/retention/delete.js';
+import { confirmDeletion } from '../../src/retention/confirm.js';
 import { planDeletions } from '../../src/retention/plan.js';
 import { refusalReason } from '../../src/retention/trust.js';
 import { readCheckpoints, readEntries, readFrontier } from '../../src/store/audit-log.js';
@@ -53,6 +56,8 @@ export interface Served {
   /** Waits until no job runs. */
   readonly idle: () => Promise<void>;
   readonly events: () => AuditEvent[];
+  /** What the running gateway does by itself from time to time. */
+  readonly sweep: () => Promise<RetentionResult>;
 }
 
 export const errorOf = (reply: Reply): ErrorView['error'] => (reply.json as unknown as ErrorView).error;
@@ -100,6 +105,7 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
     dataDir,
     marginUs: 12 * 3_600_000_000,
     rootPath: (id: string) => ctx.rootPath(id),
+    brake: { floorUs: 3 * 3_600_000_000, factor: 2, voteUs: 4 * 3_600_000_000 },
   };
   const jobs = jobsOf(world);
   const deps: ApiDeps = {
@@ -123,6 +129,7 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
       marginUs: retention.marginUs,
       plan: (nowUs) => planDeletions(retention, nowUs),
       refusal: (nowUs) => refusalReason(retention, nowUs),
+      confirm: (user, id) => confirmDeletion(retention, user, id),
     },
     audit: {
       verify: () =>
@@ -190,6 +197,7 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
       return client;
     },
     idle: () => jobs.idle(),
+    sweep: () => applyDeletions(retention),
     events: () => [...readEntries(store.db)].map(({ entry }) => JSON.parse(entry) as AuditEvent),
   };
 }

@@ -86,6 +86,9 @@ describe('failures inside', () => {
         plan: () => {
           throw thrown;
         },
+        confirm: () => {
+          throw thrown;
+        },
       },
     });
     const { status, text } = await (await login(world.sofie)).call('GET', '/api/retention');

@@ -31,6 +31,7 @@ const matrix: Record<Right, string> = {
   'hold.read': 'security legal admin auditor',
   'camera.read': 'security legal admin auditor',
   'footage.read': 'security legal',
+  'retention.confirm': 'security legal admin',
   'task.close': 'admin legal',
   'audit.read': 'legal auditor',
 };

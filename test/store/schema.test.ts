@@ -85,6 +85,7 @@ describe('migrations', () => {
       [2, '0002-retention-clock-and-held.sql'],
       [3, '0003-roots-and-moved-files.sql'],
       [4, '0004-ranges-and-footage.sql'],
+      [5, '0005-brake.sql'],
     ]);
   });
 
