@@ -21,6 +21,7 @@ import { makeLog, type Log } from './platform/log.js';
 import { systemUptime } from './platform/uptime.js';
 import { version } from './platform/version.js';
 import type { RecordingsContext } from './recordings/context.js';
+import { proposeConfigured } from './retention/policy.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
 import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, type Store } from './store/audit-log.js';
@@ -92,7 +93,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         note('gateway.initialised', 'gateway', { origin, version });
       });
     }
-    applyConfiguredCameras(store, config.cameras);
+    const { periods } = applyConfiguredCameras(store, config.cameras);
 
     const rootPaths = new Map(config.roots.map((root) => [root.id, root.path]));
     const recordings: RecordingsContext = {
@@ -144,6 +145,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       version,
     };
 
+    proposeConfigured(retention, periods);
     await recoverDeletions(retention, { ...(options.signal && { signal: options.signal }) });
     await cleanUpAfterCrash(disclosure);
 

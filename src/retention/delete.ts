@@ -2,7 +2,7 @@
 import type { CameraPolicy } from '../domain/camera.js';
 import { assertMargin, deletionRecordUs } from '../domain/retention.js';
 import type { Segment } from '../domain/segment.js';
-import { listCameras } from '../store/cameras.js';
+import { listCameras, recordingLiveOnly } from '../store/cameras.js';
 import { truncateWal } from '../store/database.js';
 import { expireRecords, failingCameras, wasRefused } from '../store/deletions.js';
 import { overdueQuarantine } from '../store/quarantine.js';
@@ -22,6 +22,7 @@ import {
   type RootProblem,
 } from './context.js';
 import { cutoffOf, fateIn, planDeletions, planSweep, situationAt, type Situation } from './plan.js';
+import { applyDueChanges } from './policy.js';
 import { finishOpen, takeRetentionLock, type Recovery } from './recovery.js';
 import { clockTask, fileState, lookAtRoot, refusalReason } from './trust.js';
 
@@ -48,9 +49,10 @@ export async function applyDeletions(ctx: RetentionContext, run: RetentionRun = 
   }
   try {
     const nowUs = clock.nowUs();
-    const { plan, braked } = planSweep(ctx, nowUs, run);
     const actor = run.actor ?? 'gateway';
     const doubt = refusalReason(ctx, nowUs);
+    if (doubt === null) applyDueChanges(ctx, nowUs);
+    const { plan, braked } = planSweep(ctx, nowUs, run);
     if (doubt !== null) {
       refuse(ctx, { ...run, actor }, doubt);
       return { ...plan, ...nothingDone, refused: doubt };
@@ -252,13 +254,19 @@ function endSweep(
       const detail = `${result.late} segments were still there after their legal limit. Find out why: was the gateway or a disk away, or was the footage indexed late?`;
       open('deletion-late', 'gateway:retention', detail);
     }
+    for (const { cameraId, label } of recordingLiveOnly(db)) {
+      const detail = `Camera "${label}" may show and not record, and recordings of it were found. Stop its recording in the VMS, and tell legal. What is there is neither held nor handed over, and goes like any other footage at the latest.`;
+      open('live-only-recorded', `camera:${cameraId}`, detail);
+    }
     closeTask(db, clockTask.kind, clockTask.subject, nowUs);
     const overdue = new Set(overdueQuarantine(db, nowUs, ctx.marginUs).map(({ rootId }) => `root:${rootId}`));
     const failing = new Set(failingCameras(db).map(({ cameraId }) => `camera:${cameraId}`));
+    const recording = new Set(recordingLiveOnly(db).map(({ cameraId }) => `camera:${cameraId}`));
     const doubted = new Set(doubts.map(({ rootId }) => `root:${rootId}`));
     for (const { kind, subject } of openTasks(db)) {
       if (kind === 'deletion-failing' && !failing.has(subject)) closeTask(db, kind, subject, nowUs);
       if (kind === 'quarantine-overdue' && !overdue.has(subject)) closeTask(db, kind, subject, nowUs);
+      if (kind === 'live-only-recorded' && !recording.has(subject)) closeTask(db, kind, subject, nowUs);
       if (kind === 'root-untrusted' && !doubted.has(subject)) closeTask(db, kind, subject, nowUs);
     }
     const recordsExpired = expireRecords(db, nowUs - deletionRecordUs);

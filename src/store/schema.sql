@@ -351,3 +351,36 @@ CREATE TABLE proposal_vote (
   at_us INTEGER NOT NULL,                    -- when; it counts for some hours
   PRIMARY KEY (proposal_id, user_id)
 ) STRICT, WITHOUT ROWID;
+
+-- A period that was changed and does not count yet: a shorter one waits a day, a longer one for a second person.
+CREATE TABLE retention_change (
+  id TEXT PRIMARY KEY,                       -- random
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- whose footage it is about
+  from_class TEXT NOT NULL,                  -- class, days and reason in force when it was proposed
+  from_days INTEGER NOT NULL,                -- the same
+  from_reason TEXT,                          -- the same
+  to_class TEXT NOT NULL CHECK (to_class IN ('crime-prevention', 'municipal', 'permit', 'live-only', 'other-purpose')),  -- those that are to count; see the CHECKs (I1)
+  to_days INTEGER NOT NULL,                  -- the same
+  to_reason TEXT,                            -- the same
+  reason TEXT NOT NULL CHECK (length(trim(reason)) > 0),  -- why it is changed
+  proposed_by TEXT NOT NULL,                 -- actor; "gateway" where the configuration file says so
+  proposed_us INTEGER NOT NULL,              -- when
+  effective_us INTEGER,                      -- from when a shorter period counts: a day later at the earliest; null for a longer one
+  ended_us INTEGER,                          -- when it came into force or was withdrawn; null while it waits
+  ended_by TEXT,                             -- actor; for a longer period another one than who proposed it
+  outcome TEXT CHECK (outcome IN ('applied', 'cancelled', 'replaced')),  -- which of these
+  CHECK (to_days BETWEEN 1 AND CASE to_class WHEN 'other-purpose' THEN 365 ELSE 30 END),
+  CHECK (to_class <> 'other-purpose' OR length(trim(coalesce(to_reason, ''))) >= 10),
+  CHECK (to_days > from_days OR effective_us >= proposed_us + 86400000000),
+  CHECK (to_days <= from_days OR coalesce(outcome, '') <> 'applied' OR ended_by <> proposed_by),
+  CHECK ((ended_us IS NULL) = (outcome IS NULL)),
+  CHECK ((ended_us IS NULL) = (ended_by IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX retention_change_open ON retention_change (camera_id) WHERE ended_us IS NULL;
+
+-- What the configuration file said last: only a value that was changed there is a change.
+CREATE TABLE configured_period (
+  camera_id TEXT PRIMARY KEY REFERENCES camera (id),  -- a camera that it names
+  class TEXT NOT NULL,                       -- the class it gave
+  days INTEGER NOT NULL                      -- the retentionDays it gave
+) STRICT;

@@ -32,6 +32,8 @@ const matrix: Record<Right, string> = {
   'camera.read': 'security legal admin auditor',
   'footage.read': 'security legal',
   'retention.confirm': 'security legal admin',
+  'policy.propose': 'admin',
+  'policy.confirm': 'legal admin',
   'task.close': 'admin legal',
   'audit.read': 'legal auditor',
 };
