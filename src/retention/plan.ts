@@ -4,10 +4,11 @@ import type { Hold } from '../domain/hold.js';
 import { assertMargin, fateOf, legalLimitUs, limitFor, type SegmentFate } from '../domain/retention.js';
 import type { Segment } from '../domain/segment.js';
 import { listCameras } from '../store/cameras.js';
+import type { Database } from '../store/database.js';
 import { openIntentsAfter } from '../store/deletions.js';
 import { activeHolds } from '../store/holds.js';
 import { overdueQuarantine } from '../store/quarantine.js';
-import { findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
+import { dueTotals, findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
 import { maxListed, type DueSegment, type RetentionContext, type RetentionPlan, type RootProblem } from './context.js';
 import { lookAtRoot, refusalReason } from './trust.js';
 
@@ -38,6 +39,16 @@ export const cutoffOf = (
   return { ruleId, cutoffUs: nowUs - maxAgeUs };
 };
 
+/** Indexed segments of a camera that may be due, oldest first. A missing row ends by the same rule, but there is no footage to plan for. */
+function* dueOf(db: Database, cameraId: string, cutoffUs: number): Generator<Segment> {
+  for (let after: SegmentCursor | null = null; ;) {
+    const page: Segment[] = segmentsDue(db, cameraId, cutoffUs, after, pageSize);
+    for (const segment of page) if (segment.state === 'indexed') yield segment;
+    if (page.length < pageSize) return;
+    after = page.at(-1) ?? null;
+  }
+}
+
 /**
  * Plans a sweep at `nowUs`, which may be any instant; the clock and the roots are judged as they are now. Changes nothing, and
  * holds a page of the index in memory, not all of it. Throws `config-invalid` for a margin that is none.
@@ -52,34 +63,44 @@ export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPl
   const segments: DueSegment[] = [];
   const dueByRoot = new Map<string, number>();
   const cutoffs: { cameraId: string; ruleId: string; cutoffUs: number }[] = [];
-  const add = (segment: Segment, dueUs: number, ruleId: string, late: boolean): void => {
-    total.due += 1;
-    total.dueBytes += segment.sizeBytes;
-    if (late) total.late += 1;
-    dueByRoot.set(segment.rootId, (dueByRoot.get(segment.rootId) ?? 0) + 1);
-    if (segments.length < maxListed) {
-      const { id: segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes } = segment;
-      segments.push({ segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes, dueUs, ruleId, late });
-    }
+  const count = (rootId: string, due: number, sizeBytes: number, late: number): void => {
+    total.due += due;
+    total.dueBytes += sizeBytes;
+    total.late += late;
+    dueByRoot.set(rootId, (dueByRoot.get(rootId) ?? 0) + due);
+  };
+  const list = (segment: Segment, dueUs: number, ruleId: string, late: boolean): void => {
+    if (segments.length >= maxListed) return;
+    const { id: segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes } = segment;
+    segments.push({ segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes, dueUs, ruleId, late });
   };
 
   const policies = new Map<string, CameraPolicy>();
   for (const camera of listCameras(db)) {
-    policies.set(camera.cameraId, camera);
+    const { cameraId } = camera;
+    policies.set(cameraId, camera);
     const cutoff = cutoffOf(camera, nowUs, ctx.marginUs);
-    cutoffs.push({ cameraId: camera.cameraId, ...cutoff });
-    let after: SegmentCursor | null = null;
-    for (;;) {
-      const page: Segment[] = segmentsDue(db, camera.cameraId, cutoff.cutoffUs, after, pageSize);
-      for (const segment of page) {
-        // Its row ends by the same rule, but there is no footage to count.
-        if (segment.state === 'missing') continue;
+    cutoffs.push({ cameraId, ...cutoff });
+    if (situation.holds.some((hold) => hold.cameraIds.includes(cameraId))) {
+      for (const segment of dueOf(db, cameraId, cutoff.cutoffUs)) {
         const fate = fateIn(situation, segment, camera);
         if (fate.verdict === 'held') total.held += 1;
-        if (fate.verdict === 'delete') add(segment, fate.dueUs, fate.ruleId, fate.late);
+        if (fate.verdict !== 'delete') continue;
+        count(segment.rootId, 1, segment.sizeBytes, fate.late ? 1 : 0);
+        list(segment, fate.dueUs, fate.ruleId, fate.late);
       }
-      if (page.length < pageSize) break;
-      after = page.at(-1) ?? null;
+      continue;
+    }
+    // Without a hold the rules ask for nothing but the start: SQLite counts by the limits that they give, and the rules are asked
+    // for those that are listed.
+    for (const due of dueTotals(db, cameraId, cutoff.cutoffUs, nowUs - legalLimitUs(camera, 0))) {
+      count(due.rootId, due.segments, due.sizeBytes, due.late);
+    }
+    if (segments.length === maxListed) continue;
+    for (const segment of dueOf(db, cameraId, cutoff.cutoffUs)) {
+      const { dueUs, ruleId, late } = fateIn(situation, segment, camera);
+      list(segment, dueUs, ruleId, late);
+      if (segments.length === maxListed) break;
     }
   }
   // Begun and not finished: still on disk, and due whatever the plan is for.
@@ -90,7 +111,9 @@ export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPl
       const segment = findById(db, intent.segmentId);
       const policy = policies.get(intent.cameraId);
       if (segment === null || policy === undefined) continue;
-      add(segment, intent.dueUs, intent.ruleId, nowUs >= legalLimitUs(policy, intent.startUs));
+      const late = nowUs >= legalLimitUs(policy, intent.startUs);
+      count(segment.rootId, 1, segment.sizeBytes, late ? 1 : 0);
+      list(segment, intent.dueUs, intent.ruleId, late);
     }
     if (page.length < pageSize) break;
     afterId = page.at(-1)?.id ?? afterId;

@@ -85,6 +85,7 @@ describe('migrations', () => {
       [2, '0002-retention-clock-and-held.sql'],
       [3, '0003-roots-and-moved-files.sql'],
       [4, '0004-ranges-and-footage.sql'],
+      [5, '0005-rows-by-camera-and-time.sql'],
     ]);
   });
 
@@ -224,8 +225,11 @@ describe('CHECK constraints', () => {
     ['a class that does not exist', `UPDATE camera SET class = 'everything'`],
     ['a segment that ends before it starts', `UPDATE segment SET end_us = start_us`],
     ['an empty file', `UPDATE segment SET size_bytes = 0`],
-    ['missing without since when', `UPDATE segment SET state = 'missing'`],
-    ['a camera that is not registered', `UPDATE segment SET camera_id = 'nobody'`],
+    ['missing and being deleted', `UPDATE segment SET deleting = 1, missing_since_us = 1`],
+    ['a name that is a path', `UPDATE segment SET name = 'lobby/a.mp4'`],
+    ['a folder without its slash', `UPDATE folder SET path = 'lobby'`],
+    ['a camera that is not registered', `UPDATE segment SET camera_number = 99`],
+    ['a camera with footage that nobody counts', `DELETE FROM camera_footage`],
     ['a camera with footage is not deleted', `DELETE FROM camera`],
     [
       'a hold without end',
