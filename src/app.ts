@@ -21,6 +21,8 @@ import { makeLog, type Log } from './platform/log.js';
 import { systemUptime } from './platform/uptime.js';
 import { version } from './platform/version.js';
 import type { RecordingsContext } from './recordings/context.js';
+import { prunePictures } from './recordings/pictures/cache.js';
+import type { PictureContext } from './recordings/pictures/context.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
 import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, type Store } from './store/audit-log.js';
@@ -35,6 +37,7 @@ export interface Gateway {
   readonly log: Log;
   readonly store: Store;
   readonly recordings: RecordingsContext;
+  readonly pictures: PictureContext;
   readonly retention: RetentionContext;
   readonly disclosure: DisclosureContext;
   /** Public half of the key that signs the log. */
@@ -119,18 +122,29 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       // A clock that a test moves is not compared with the machine's own uptime.
       ...(options.clock === undefined && { uptime: systemUptime }),
     };
+    const rootPath = (id: string): string => {
+      const path = rootPaths.get(id);
+      if (path !== undefined) return path;
+      throw new GatewayError('root-untrusted', `Root "${id}" is not in the configuration any more.`, {
+        remedy: 'Put it back under "roots" for as long as its footage is needed.',
+      });
+    };
+    const pictures: PictureContext = {
+      store,
+      log,
+      dataDir,
+      timezone: config.site.timezone,
+      marginUs: retention.marginUs,
+      rootPath,
+      keepUs: Math.round(config.stills.keepHours * hourUs),
+      maxBytes: Math.round(config.stills.maxMegabytes * 1e6),
+    };
     const disclosure: DisclosureContext = {
       store,
       log,
       dataDir,
       site: config.site,
-      rootPath: (id) => {
-        const path = rootPaths.get(id);
-        if (path !== undefined) return path;
-        throw new GatewayError('root-untrusted', `Root "${id}" is not in the configuration any more.`, {
-          remedy: 'Put it back under "roots" for as long as its footage is needed.',
-        });
-      },
+      rootPath,
       redaction: redactionOf(config),
       zonesOf: (cameraId) => config.cameras.find(({ id }) => id === cameraId)?.zones ?? [],
       packageDays: config.disclosure.packageDays,
@@ -141,12 +155,14 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
 
     await recoverDeletions(retention, { ...(options.signal && { signal: options.signal }) });
     await cleanUpAfterCrash(disclosure);
+    prunePictures(pictures);
 
     return {
       config,
       log,
       store,
       recordings,
+      pictures,
       retention,
       disclosure,
       auditKey: createPublicKey(keys.audit),

@@ -61,6 +61,7 @@ const schema = z.strictObject({
         retentionReason: z.string().optional(),
         purpose: z.string().trim().min(1).optional(),
         audio: z.boolean().default(false),
+        substreams: z.array(id).max(16).default([]),
         zones: zonesForm.default([]),
         onvif: z
           .strictObject({
@@ -109,6 +110,12 @@ const schema = z.strictObject({
   disclosure: z
     .strictObject({
       packageDays: z.number().min(1).max(30).default(7),
+    })
+    .prefault({}),
+  stills: z
+    .strictObject({
+      keepHours: z.number().min(0.1).max(24).default(4),
+      maxMegabytes: z.number().min(1).max(10_000).default(256),
     })
     .prefault({}),
   discovery: z
@@ -294,6 +301,15 @@ export function parseConfig(text: string, file: string): Config {
       at('cameras', index, 'id'),
       `camera id "${config.cameras[index]?.id ?? ''}" is used twice. Give each camera its own id.`,
     );
+  });
+  const streams = config.cameras.flatMap((camera, index) => camera.substreams.map((stream) => ({ stream, index })));
+  streams.forEach(({ stream, index }, order) => {
+    const line = at('cameras', index, 'substreams');
+    if (config.cameras.some((camera) => camera.id === stream)) {
+      fault(line, `sub-stream "${stream}" is a camera of its own too. Take it out of one of the two.`);
+    } else if (streams.findIndex((other) => other.stream === stream) < order) {
+      fault(line, `sub-stream "${stream}" is named twice. It can only be of one camera.`);
+    }
   });
   config.cameras.forEach((camera, index) => {
     try {

@@ -6,6 +6,7 @@ import { check } from './cli/check.js';
 import { discover } from './cli/discover.js';
 import { doctor } from './cli/doctor.js';
 import { fail } from './cli/command.js';
+import { footage } from './cli/footage.js';
 import { hold } from './cli/hold.js';
 import { layouts } from './cli/layouts.js';
 import { model } from './cli/model.js';
@@ -38,6 +39,7 @@ for (const add of [
   doctor,
   layouts,
   model,
+  footage,
   request,
   hold,
   task,

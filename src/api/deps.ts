@@ -11,6 +11,10 @@ import type { MaskChange } from '../disclosure/masks.js';
 import type { CreatedRequest } from '../disclosure/request.js';
 import type { RetentionPlan } from '../retention/context.js';
 import type { HoldInput, PlacedHold } from '../disclosure/hold.js';
+import type { Picture } from '../recordings/pictures/cache.js';
+import type { ContactSheet } from '../recordings/pictures/contact-sheet.js';
+import type { Look } from '../recordings/pictures/context.js';
+import type { Cut } from '../recordings/pictures/cuts.js';
 import type { Log } from '../platform/log.js';
 import type { Store } from '../store/audit-log.js';
 import type { RequestRow } from '../store/requests.js';
@@ -48,6 +52,16 @@ export interface ApiDeps {
     closeRequest(actor: Actor, id: string, why: CloseReason): Promise<RequestRow>;
     placeHold(user: User, input: HoldInput): PlacedHold;
     liftHold(user: User, id: string): Hold;
+  };
+  readonly footage: {
+    /** What is there, with an event that says who searched for what. */
+    search(user: User, cameraIds: readonly string[], range: TimeRange): Coverage;
+    stillAt(look: Look, ask: { readonly cameraId: string; readonly atUs: number; readonly maxWidth: number }): Promise<Picture>;
+    contactSheet(
+      look: Look,
+      ask: { readonly cameraId: string; readonly range: TimeRange; readonly count: number },
+    ): Promise<ContactSheet>;
+    cuts(cameraId: string, range: TimeRange): Promise<readonly Cut[]>;
   };
   readonly retention: {
     /** How long before the legal limit footage goes. */

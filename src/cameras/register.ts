@@ -1,6 +1,8 @@
 /** The register of cameras: what the configuration says of them, and what the devices say of themselves. */
 import { assertPolicy, defaultPolicy, type CameraClass } from '../domain/camera.js';
 import { listCameras, noDevice, putCamera, type CameraDevice, type CameraRow } from '../store/cameras.js';
+import { extendHolds } from '../store/holds.js';
+import { listSubstreams, putSubstream, removeSubstream, type Substream } from '../store/substreams.js';
 import { closeTask, openTask } from '../store/tasks.js';
 import type { Note, Store } from '../store/audit-log.js';
 import { toGatewayError } from '../errors.js';
@@ -17,6 +19,8 @@ export interface ConfiguredCamera {
   readonly retentionReason?: string | undefined;
   readonly purpose?: string | undefined;
   readonly audio: boolean;
+  /** What recorders call the same camera once more. Each is kept by the rule of the camera. */
+  readonly substreams?: readonly string[] | undefined;
   readonly onvif?:
     | { readonly address?: string | undefined; readonly serial?: string | undefined; readonly mac?: string | undefined }
     | undefined;
@@ -38,10 +42,15 @@ export function applyConfiguredCameras(
 ): { registered: number; changed: number } {
   const result = { registered: 0, changed: 0 };
   const known = new Map(listCameras(store.db).map((camera) => [camera.cameraId, camera]));
-  const wanted = cameras.map((camera) => desired(camera, known.get(camera.id) ?? null, store.clock.nowUs()));
+  const everyStream = cameras.flatMap((camera) => [
+    camera,
+    ...(camera.substreams ?? []).map((id) => ({ ...camera, id, label: `${camera.label ?? camera.id} / ${id}`, onvif: undefined })),
+  ]);
+  const wanted = everyStream.map((camera) => desired(camera, known.get(camera.id) ?? null, store.clock.nowUs()));
   wanted.forEach(assertPolicy);
   const stale = wanted.filter((camera) => JSON.stringify(camera) !== JSON.stringify(known.get(camera.cameraId)));
-  if (stale.length === 0) return result;
+  const streams = streamChanges(store, cameras);
+  if (stale.length === 0 && streams.put.length === 0 && streams.gone.length === 0) return result;
   store.act('gateway', (note) => {
     for (const camera of stale) {
       const before = known.get(camera.cameraId);
@@ -56,8 +65,32 @@ export function applyConfiguredCameras(
         note('camera.changed', `camera:${camera.cameraId}`, { from: policyOf(before), to: policyOf(camera) });
       }
     }
+    for (const { streamId } of streams.gone) {
+      removeSubstream(store.db, streamId);
+      note('camera.changed', `camera:${streamId}`, { substreamOf: null });
+    }
+    for (const stream of streams.put) {
+      putSubstream(store.db, stream);
+      // A hold that was placed before it was known keeps its footage too.
+      const holds = extendHolds(store.db, stream.cameraId, stream.streamId, store.clock.nowUs());
+      note('camera.changed', `camera:${stream.streamId}`, { substreamOf: stream.cameraId, holds });
+    }
   });
   return result;
+}
+
+/** What is said of sub-streams now and was not before, and what is not said any more: such a stream is a camera of its own again. */
+function streamChanges(store: Store, cameras: readonly ConfiguredCamera[]): { put: Substream[]; gone: Substream[] } {
+  const known = listSubstreams(store.db);
+  const wanted = cameras.flatMap((camera) =>
+    (camera.substreams ?? []).map((streamId): Substream => ({ streamId, cameraId: camera.id })),
+  );
+  const isIn = (list: readonly Substream[], one: Substream): boolean =>
+    list.some((other) => other.streamId === one.streamId && other.cameraId === one.cameraId);
+  return {
+    put: wanted.filter((one) => !isIn(known, one)),
+    gone: known.filter((one) => !wanted.some((other) => other.streamId === one.streamId)),
+  };
 }
 
 function desired(camera: ConfiguredCamera, before: CameraRow | null, nowUs: number): CameraRow {

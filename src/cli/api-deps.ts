@@ -11,7 +11,11 @@ import { decideRequest } from '../disclosure/decide.js';
 import { lift, placeHold } from '../disclosure/hold.js';
 import { createRequest } from '../disclosure/request.js';
 import { reviewRequest } from '../disclosure/review.js';
+import { searchFootage } from '../disclosure/search.js';
 import { readTextIfThere, writeDurably } from '../platform/durable-file.js';
+import { contactSheetOf } from '../recordings/pictures/contact-sheet.js';
+import { cutsIn } from '../recordings/pictures/cuts.js';
+import { stillAt } from '../recordings/pictures/still.js';
 import { planDeletions } from '../retention/plan.js';
 import { refusalReason } from '../retention/trust.js';
 
@@ -19,7 +23,7 @@ import { refusalReason } from '../retention/trust.js';
 const webDir = fileURLToPath(new URL('../web/', import.meta.url));
 
 export async function apiDeps(gateway: Gateway, jobs: ApiJobs): Promise<ApiDeps> {
-  const { config, store, log, disclosure, retention } = gateway;
+  const { config, store, log, disclosure, pictures, retention } = gateway;
   return {
     store,
     log,
@@ -41,6 +45,12 @@ export async function apiDeps(gateway: Gateway, jobs: ApiJobs): Promise<ApiDeps>
       closeRequest: (actor, id, why) => closeRequest(disclosure, actor, id, why),
       placeHold: (user, input) => placeHold(disclosure, user, input),
       liftHold: (user, id) => lift(disclosure, user, id),
+    },
+    footage: {
+      search: (user, cameraIds, range) => searchFootage(disclosure, `user:${user.id}`, cameraIds, range),
+      stillAt: (look, ask) => stillAt(pictures, look, ask),
+      contactSheet: (look, ask) => contactSheetOf(pictures, look, ask),
+      cuts: (cameraId, range) => cutsIn(pictures, cameraId, range),
     },
     retention: {
       marginUs: retention.marginUs,

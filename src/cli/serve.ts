@@ -11,6 +11,7 @@ import { expirePackages } from '../disclosure/close.js';
 import { cleanUpAfterCrash } from '../disclosure/recovery.js';
 import { toGatewayError, GatewayError } from '../errors.js';
 import { version } from '../platform/version.js';
+import { prunePictures } from '../recordings/pictures/cache.js';
 import { scanRoots } from '../recordings/scan.js';
 import { watchRoots } from '../recordings/watch.js';
 import { applyDeletions } from '../retention/delete.js';
@@ -78,6 +79,7 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   await every('retention sweep', config.retention.sweepMinutes, sweep);
   // A worker that was killed elsewhere leaves its request in the middle; its lease tells when nobody works on it any more.
   await every('clean-up', 1, () => cleanUpAfterCrash(gateway.disclosure));
+  await every('expiry of pictures', 10, () => Promise.resolve(prunePictures(gateway.pictures)));
   await every('expiry of packages', 60, async () => {
     await expirePackages(gateway.disclosure);
     removeExpiredSessions(store.db, store.clock.nowUs());

@@ -14,7 +14,9 @@ import { partialSuffix, sha256File, syncDirectory, syncFile, writeDurably } from
 import { getCamera } from '../store/cameras.js';
 import { deletionsIn } from '../store/deletions.js';
 import { getRequest, itemsOf, updateRequest, type RequestItem } from '../store/requests.js';
+import { allStreamsOf, streamsOf } from '../store/substreams.js';
 import { noApproval, requestSubject, type DisclosureContext } from './context.js';
+import { leftOutOf } from './coverage.js';
 import { packageFolder } from './files.js';
 
 export interface FilledPackage {
@@ -73,7 +75,9 @@ export async function fillPackage(
       request,
       items,
       cameras: request.cameraIds.map((cameraId) => getCamera(db, cameraId)),
-      deletions: deletionsIn(db, request.cameraIds, request),
+      streams: (cameraId) => streamsOf(db, cameraId),
+      deletions: deletionsIn(db, allStreamsOf(db, request.cameraIds), request),
+      leftOut: (cameraId) => leftOutOf(db, cameraId, request, items),
       site: ctx.site,
       version: ctx.version,
       nowUs: clock.nowUs(),

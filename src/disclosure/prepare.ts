@@ -27,7 +27,6 @@ import {
   type RequestItem,
   type RequestRow,
 } from '../store/requests.js';
-import { segmentsIn } from '../store/segments.js';
 import {
   actorOf,
   assertNoWorker,
@@ -38,6 +37,7 @@ import {
   type DisclosureContext,
   type Run,
 } from './context.js';
+import { primarySegments } from './coverage.js';
 import {
   discardAll,
   itemPaths,
@@ -50,7 +50,10 @@ import {
 import { describeItem, folderFor, labelOf } from './render-item.js';
 
 interface Work {
+  /** As it is prepared: of the camera that was asked for. */
   readonly segment: Segment;
+  /** Which stream of the camera it is, where that is not the main one. */
+  readonly streamId: string | null;
   readonly paths: ItemPaths;
 }
 
@@ -100,16 +103,21 @@ function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number
     assertNoWorker(request, clock.nowUs());
     // "preparing" without a living worker is what a crash leaves: it is taken up again.
     if (request.state !== 'preparing') assertTransition(id, request.state, 'preparing');
-    const segments = segmentsIn(db, request.cameraIds, request).filter((segment) => segment.state === 'indexed');
+    const found = request.cameraIds.map((cameraId) => ({ cameraId, ...primarySegments(db, cameraId, request) }));
+    const segments = found.flatMap(({ cameraId, segments: own }) => own.map((segment) => ({ cameraId, segment })));
     if (segments.length === 0) {
       throw new GatewayError('footage-gone', `Nothing of what request ${id} asks for is there any more.`, {
         remedy: 'The deletion records and the coverage of the request say why. Refuse or close it.',
       });
     }
-    const work = segments.map((segment, index) => ({
-      segment,
-      paths: itemPaths(id, index, segment, ctx.site.timezone),
-    }));
+    const work = segments.map(({ cameraId, segment: indexed }, index): Work => {
+      const segment = { ...indexed, cameraId };
+      return {
+        segment,
+        streamId: indexed.cameraId === cameraId ? null : indexed.cameraId,
+        paths: itemPaths(id, index, segment, ctx.site.timezone),
+      };
+    });
     for (const { segment, paths } of work) {
       for (const [kind, path] of [
         ['original-copy', paths.original],
@@ -122,7 +130,12 @@ function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number
     if (request.state === 'approved') note('request.approval-voided', requestSubject(id), { why: 'prepared-anew' });
     replaceItems(db, id, []);
     updateRequest(db, id, 'preparing', { ...noApproval, failure: null, workerLeaseUs: untilUs });
-    note('request.preparation-started', requestSubject(id), { what: 'all', segments: segments.length });
+    note('request.preparation-started', requestSubject(id), {
+      what: 'all',
+      segments: segments.length,
+      // Recordings that show what these show: held, and not prepared a second time.
+      leftOut: found.reduce((sum, one) => sum + one.leftOut, 0),
+    });
     return work;
   });
 }
@@ -131,7 +144,7 @@ function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number
 async function prepareItem(
   ctx: DisclosureContext,
   request: RequestRow,
-  { segment, paths }: Work,
+  { segment, streamId, paths }: Work,
   position: number,
   run: Run & { readonly signal: AbortSignal },
 ): Promise<RequestItem | null> {
@@ -194,6 +207,7 @@ async function prepareItem(
       operations: rendered.operations,
       overlaps: rendered.overlaps,
       breaks: breaksIn(analysis, segment.startUs),
+      ...(streamId !== null && { streamId }),
       timeSource: segment.timeSource,
       timeQuality: segment.timeQuality,
       timeDisagreementMs: segment.timeDisagreementMs,

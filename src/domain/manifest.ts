@@ -61,7 +61,7 @@ const decisions = recordWith(
   { mode: oneOf('people', 'whole-frame') },
 );
 
-const original = record({
+const original = recordWith({
   /** Null where the terms keep the originals back; the hash stands all the same. */
   path: nullOr(packagePath('originals')),
   sha256: hash,
@@ -83,7 +83,28 @@ const original = record({
   truncated: yesNo,
   /** Stretches within the file of which it holds no frame. */
   breaks: listOf(range, 100_000),
+}, {
+  /** Which stream of the camera it is, where it is a sub-stream: the main one does not show its moments. */
+  streamId: text(500, 1),
 });
+
+/** duplicate, sub-stream: the originals show its moments. not-prepared: indexed later, or without a frame in the range. */
+const leftOutReasons = ['duplicate', 'sub-stream', 'not-prepared'] as const;
+const leftOut = record({
+  streamId: text(500, 1),
+  recorderName: text(1_000, 1),
+  sizeBytes: whole(1),
+  range,
+  why: oneOf(...leftOutReasons),
+});
+
+/** A recording of the camera and range that is not handed over, before it has its place in a manifest. */
+export interface LeftOut extends TimeRange {
+  readonly streamId: string;
+  readonly recorderName: string;
+  readonly sizeBytes: number;
+  readonly why: (typeof leftOutReasons)[number];
+}
 
 const redacted = record({
   path: packagePath('redacted'),
@@ -120,7 +141,7 @@ const form = record({
     cameraIds: listOf(text(500, 1), 1_000),
   }),
   cameras: listOf(
-    record({
+    recordWith({
       id: text(500, 1),
       label: text(500),
       class: kind<CameraClass>(classRules),
@@ -136,6 +157,9 @@ const form = record({
       ),
       /** Camera clock minus gateway clock; null where it was not measured. Times are never corrected by it. */
       clock: nullOr(record({ offsetMs: whole(-Number.MAX_SAFE_INTEGER), uncertaintyMs: whole(), measured: instant })),
+    }, {
+      /** Recordings of the range that stayed behind; not written where there are none. */
+      leftOut: listOf(leftOut, 100_000),
     }),
     1_000,
   ),
@@ -330,6 +354,9 @@ function checkCamera(
     checkRange(gone.range, `${at}.deleted[${index}]`);
     checkInstant(gone.due, `${at}.deleted[${index}].due`);
     if (gone.done !== null) checkInstant(gone.done, `${at}.deleted[${index}].done`);
+  });
+  camera.leftOut?.forEach((one, index) => {
+    checkRange(one.range, `${at}.leftOut[${index}].range`);
   });
   if (camera.clock !== null) checkInstant(camera.clock.measured, `${at}.clock.measured`);
 }

@@ -6,6 +6,7 @@ import {
   manifestFormat,
   rangeIn,
   spanOf,
+  type LeftOut,
   type Manifest,
   type ManifestItem,
 } from '../domain/manifest.js';
@@ -20,8 +21,12 @@ export interface ManifestInput {
   readonly request: RequestRow;
   readonly items: readonly RequestItem[];
   readonly cameras: readonly CameraRow[];
-  /** Deletions within the requested range, of any of the cameras. */
+  /** The streams that a camera is. */
+  readonly streams: (cameraId: string) => readonly string[];
+  /** Deletions within the requested range, of any stream of the cameras. */
   readonly deletions: readonly DeletionRow[];
+  /** Recordings of a camera and the range that stay behind. */
+  readonly leftOut: (cameraId: string) => readonly LeftOut[];
   readonly site: { readonly name: string; readonly timezone: string };
   readonly version: string;
   readonly nowUs: number;
@@ -101,6 +106,10 @@ function cameraPart(camera: CameraRow, input: ManifestInput): Manifest['cameras'
   const zone = input.site.timezone;
   const shown = input.items.filter((item) => item.cameraId === camera.cameraId);
   const disclosed = spanOf(shown);
+  const leftOut = input.leftOut(camera.cameraId).map(({ startUs, endUs, ...rest }) => ({
+    ...rest,
+    range: rangeIn({ startUs, endUs }, zone),
+  }));
   return {
     id: camera.cameraId,
     label: camera.label,
@@ -109,7 +118,7 @@ function cameraPart(camera: CameraRow, input: ManifestInput): Manifest['cameras'
     disclosed: disclosed === null ? null : rangeIn(disclosed, zone),
     gaps: gapsIn(input.request, shown, gapToleranceUs).map((gap) => rangeIn(gap, zone)),
     deleted: input.deletions
-      .filter((deletion) => deletion.cameraId === camera.cameraId)
+      .filter((deletion) => input.streams(camera.cameraId).includes(deletion.cameraId))
       .map((deletion) => ({
         range: rangeIn(deletion, zone),
         ruleId: deletion.ruleId,
@@ -125,6 +134,7 @@ function cameraPart(camera: CameraRow, input: ManifestInput): Manifest['cameras'
             uncertaintyMs: Math.round(camera.clock.uncertaintyMs),
             measured: instantIn(camera.clock.measuredUs, zone),
           },
+    ...(leftOut.length > 0 && { leftOut }),
   };
 }
 
@@ -152,6 +162,7 @@ function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): Manife
       },
       truncated: summary.truncated,
       breaks: summary.breaks.map((gap) => rangeIn(gap, zone)),
+      ...(summary.streamId !== undefined && { streamId: summary.streamId }),
     },
     redacted: {
       path: names.redacted,

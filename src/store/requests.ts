@@ -215,6 +215,8 @@ export interface ItemSummary {
   readonly overlaps?: readonly Overlap[] | undefined;
   /** Stretches within the file of which it holds no frame. */
   readonly breaks: readonly TimeRange[];
+  /** Set where the original is a sub-stream of the item's camera. */
+  readonly streamId?: string | undefined;
   readonly timeSource: string;
   readonly timeQuality: TimeQuality;
   readonly timeDisagreementMs: number | null;

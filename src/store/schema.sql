@@ -42,6 +42,14 @@ CREATE TABLE camera (
 CREATE UNIQUE INDEX camera_by_serial ON camera (manufacturer, serial) WHERE serial IS NOT NULL;
 CREATE UNIQUE INDEX camera_by_mac ON camera (mac) WHERE mac IS NOT NULL;
 
+-- A stream that a recorder keeps as a camera of its own, and that the configuration says is another camera once more.
+CREATE TABLE substream (
+  stream_id TEXT PRIMARY KEY REFERENCES camera (id),  -- the stream, as the layout names it
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- the camera that it is
+  CHECK (stream_id <> camera_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX substream_by_camera ON substream (camera_id);
+
 -- How much of each camera is on disk, kept by triggers: counting millions of rows for each look at the list takes seconds. Every
 -- camera has its row from the moment it is registered.
 CREATE TABLE camera_footage (
@@ -139,6 +147,15 @@ CREATE TRIGGER segment_moved AFTER UPDATE OF folder_id ON segment WHEN NEW.folde
   DELETE FROM folder WHERE id = OLD.folder_id AND NOT EXISTS (SELECT 1 FROM segment WHERE folder_id = OLD.folder_id);
 END;
 
+-- Where a recording can be cut without decoding it. Read from the file when first asked for; true of the file of that size and last write.
+CREATE TABLE key_frames (
+  segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,  -- whose key frames
+  size_bytes INTEGER NOT NULL,               -- of the file that was read
+  mtime_us INTEGER NOT NULL,                 -- of the file that was read
+  complete INTEGER NOT NULL CHECK (complete IN (0, 1)),  -- 0: there are more, in between
+  offsets BLOB NOT NULL                      -- microseconds after the segment's start, ascending, as differences in LEB128
+) STRICT;
+
 -- A file in a root that is not, or not yet, a segment. Never touched by the gateway.
 CREATE TABLE quarantine (
   root_id TEXT NOT NULL REFERENCES root (id),  -- below which folder it lies
@@ -154,15 +171,20 @@ CREATE TABLE quarantine (
   PRIMARY KEY (root_id, path)
 ) STRICT, WITHOUT ROWID;
 
--- What the gateway made from segments: copies, plans, masked copies, packages. It goes with them (I7).
+-- What the gateway made from segments: copies, plans, masked copies, packages, and pictures to look at. It goes with them (I7).
 CREATE TABLE derived_file (
   id INTEGER PRIMARY KEY AUTOINCREMENT,      -- never reused
   path TEXT NOT NULL UNIQUE,                 -- relative to the data folder
-  kind TEXT NOT NULL CHECK (kind IN ('original-copy', 'plan', 'masked-copy', 'package', 'archive')),  -- a package is a folder, everything else a file
-  request_id TEXT NOT NULL REFERENCES disclosure_request (id),  -- what it was made for; it ends with it at the latest
-  created_us INTEGER NOT NULL                -- when registered, before the file itself
+  kind TEXT NOT NULL CHECK (kind IN ('original-copy', 'plan', 'masked-copy', 'package', 'archive', 'still', 'contact-sheet')),  -- a package is a folder, everything else a file
+  request_id TEXT REFERENCES disclosure_request (id),  -- what it was made for; it ends with it at the latest; null exactly for pictures
+  created_us INTEGER NOT NULL,               -- when registered, before the file itself
+  size_bytes INTEGER,                        -- of a picture that is whole; null while it is made, and for everything else
+  CHECK ((request_id IS NULL) = (kind IN ('still', 'contact-sheet'))),
+  CHECK (size_bytes IS NULL OR kind IN ('still', 'contact-sheet'))
 ) STRICT;
 CREATE INDEX derived_file_by_request ON derived_file (request_id);
+-- Pictures are many and live for hours: the oldest go first.
+CREATE INDEX derived_file_pictures ON derived_file (created_us) WHERE request_id IS NULL;
 
 -- Which segments a derived file shows. No foreign key to segment: the row outlives it only until the file is removed too.
 CREATE TABLE derived_source (

@@ -15,13 +15,17 @@ import { packageRequest } from '../../src/disclosure/package.js';
 import { prepareRequest } from '../../src/disclosure/prepare.js';
 import { createRequest } from '../../src/disclosure/request.js';
 import { reviewRequest } from '../../src/disclosure/review.js';
+import { searchFootage } from '../../src/disclosure/search.js';
 import type { AuditEvent } from '../../src/domain/audit-event.js';
 import { toGatewayError } from '../../src/errors.js';
 import { hashPassword } from '../../src/platform/password.js';
+import { contactSheetOf } from '../../src/recordings/pictures/contact-sheet.js';
+import { cutsIn } from '../../src/recordings/pictures/cuts.js';
+import { stillAt } from '../../src/recordings/pictures/still.js';
 import { planDeletions } from '../../src/retention/plan.js';
 import { refusalReason } from '../../src/retention/trust.js';
 import { readCheckpoints, readEntries, readFrontier } from '../../src/store/audit-log.js';
-import { makeWorld, type World } from '../helpers/disclosure.js';
+import { makeWorld, picturesOf, type World } from '../helpers/disclosure.js';
 
 export const password = 'correct horse battery staple';
 let passwordHash: Promise<string> | undefined;
@@ -101,6 +105,7 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
     marginUs: 12 * 3_600_000_000,
     rootPath: (id: string) => ctx.rootPath(id),
   };
+  const pictures = picturesOf(world);
   const jobs = jobsOf(world);
   const deps: ApiDeps = {
     store,
@@ -118,6 +123,12 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
       closeRequest: (actor, id, why) => closeRequest(ctx, actor, id, why),
       placeHold: (user, input) => placeHold(ctx, user, input),
       liftHold: (user, id) => lift(ctx, user, id),
+    },
+    footage: {
+      search: (user, cameraIds, range) => searchFootage(ctx, `user:${user.id}`, cameraIds, range),
+      stillAt: (look, ask) => stillAt(pictures, look, ask),
+      contactSheet: (look, ask) => contactSheetOf(pictures, look, ask),
+      cuts: (cameraId, range) => cutsIn(pictures, cameraId, range),
     },
     retention: {
       marginUs: retention.marginUs,

@@ -86,6 +86,7 @@ describe('migrations', () => {
       [3, '0003-roots-and-moved-files.sql'],
       [4, '0004-ranges-and-footage.sql'],
       [5, '0005-rows-by-camera-and-time.sql'],
+      [6, '0006-find.sql'],
     ]);
   });
 

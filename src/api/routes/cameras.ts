@@ -5,6 +5,7 @@ import { openIntents } from '../../store/deletions.js';
 import { activeHolds } from '../../store/holds.js';
 import { listQuarantine } from '../../store/quarantine.js';
 import { footageByCamera } from '../../store/segments.js';
+import { listSubstreams } from '../../store/substreams.js';
 import { cameraLimit } from '../camera-limit.js';
 import { instant } from '../instants.js';
 import { route, type Route } from '../route.js';
@@ -27,6 +28,7 @@ export const cameraRoutes: readonly Route[] = [
       const footage = new Map(footageByCamera(db).map((one) => [one.cameraId, one]));
       const quarantined = listQuarantine(db).map((one) => one.cameraId);
       const holds = activeHolds(db, nowUs);
+      const mains = new Map(listSubstreams(db).map((stream) => [stream.streamId, stream.cameraId]));
       const situation = { db, nowUs, marginUs: retention.marginUs, holds, intents: openIntents(db) };
       const cameras = listCameras(db).map((camera) => {
         const { cameraId } = camera;
@@ -58,6 +60,7 @@ export const cameraRoutes: readonly Route[] = [
             missing: found?.missing ?? 0,
             quarantined: quarantined.filter((id) => id === cameraId).length,
           },
+          substreamOf: mains.get(cameraId) ?? null,
           limit: cameraLimit(camera, found?.oldestUs ?? null, situation),
         };
       });
@@ -67,9 +70,10 @@ export const cameraRoutes: readonly Route[] = [
   route({
     method: 'get',
     path: '/api/coverage',
-    right: 'request.create',
-    summary: 'What there is of some cameras in a range, and what is missing, before anything is asked for',
+    right: 'footage.read',
+    summary: 'What there is of some cameras in a range, and what is missing. The search is logged',
     query: z.strictObject({ camera: cameraIds, from: instant, to: instant }),
-    handler: ({ deps, query }) => deps.disclosure.coverageOf(query.camera, { startUs: query.from, endUs: query.to }),
+    handler: ({ deps, user, query }) =>
+      deps.footage.search(user, query.camera, { startUs: query.from, endUs: query.to }),
   }),
 ];

@@ -11,6 +11,7 @@ import { requestActRoutes } from './request-acts.js';
 import { requestRoutes } from './requests.js';
 import { retentionRoutes } from './retention.js';
 import { sessionRoutes } from './session.js';
+import { stillRoutes } from './stills.js';
 import { taskRoutes } from './tasks.js';
 
 const openApiRoute = openRoute({
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   ...requestRoutes,
   ...requestActRoutes,
   ...footageRoutes,
+  ...stillRoutes,
   ...holdRoutes,
   ...retentionRoutes,
   ...auditRoutes,
