@@ -33,7 +33,7 @@ export function drawDigits(
 ): void {
   const { width, height, rgb } = picture;
   const { left, top, scale, grey } = place;
-  [...text].forEach((letter, position) => {
+  Array.from(text).forEach((letter, position) => {
     (glyphs[letter] ?? []).forEach((bits, row) => {
       for (let column = 0; column < columns; column += 1) {
         if ((bits & (1 << (columns - 1 - column))) === 0) continue;

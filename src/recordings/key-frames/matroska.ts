@@ -68,7 +68,8 @@ export async function matroskaKeyFrames(file: BoundedFile, collect: Collector): 
 
 async function readHead(window: FileWindow): Promise<Head> {
   const opening = await elementAt(window, 0);
-  const segment = opening?.sizeBytes == null ? null : await elementAt(window, opening.dataAt + opening.sizeBytes);
+  const { dataAt = 0, sizeBytes = null } = opening ?? {};
+  const segment = sizeBytes === null ? null : await elementAt(window, dataAt + sizeBytes);
   if (segment?.id !== id.segment) throw new ProbeRefusal('damaged', 'no segment');
   let scaleNs = 1_000_000;
   let track: number | null = null;
@@ -146,7 +147,8 @@ async function* blocksOf(window: FileWindow, { clustersAt, track }: Head): Async
     }
     if (element.sizeBytes === null) return;
     const end = element.dataAt + element.sizeBytes;
-    if (element.id === id.timestamp) clusterTime = unsigned(await window.bytes(element.dataAt, Math.min(8, element.sizeBytes)));
+    if (element.id === id.timestamp)
+      clusterTime = unsigned(await window.bytes(element.dataAt, Math.min(8, element.sizeBytes)));
     if (element.id === id.simpleBlock) {
       const block = blockHead(await window.bytes(element.dataAt, 12));
       if (block?.track === track) yield { time: clusterTime + block.time, isKey: (block.flags & 0x80) !== 0 };
@@ -168,7 +170,7 @@ async function groupHead(
   let refers = false;
   for (let at = from; at < end;) {
     const child = await elementAt(window, at);
-    if (child?.sizeBytes == null) break;
+    if (child === null || child.sizeBytes === null) break;
     if (child.id === id.block) block = blockHead(await window.bytes(child.dataAt, 12));
     refers ||= child.id === id.referenceBlock;
     at = child.dataAt + child.sizeBytes;
@@ -178,7 +180,7 @@ async function groupHead(
 
 function blockHead(bytes: Buffer): { track: number; time: number; flags: number } | null {
   const number = variable(bytes, 0);
-  if (number?.value == null || bytes.length < number.end + 3) return null;
+  if (number === null || number.value === null || bytes.length < number.end + 3) return null;
   return { track: number.value, time: bytes.readInt16BE(number.end), flags: bytes[number.end + 2] ?? 0 };
 }
 
@@ -188,7 +190,8 @@ async function elementAt(window: FileWindow, at: number): Promise<Element | null
 }
 
 async function bodyOf(window: FileWindow, { dataAt, sizeBytes }: Element, limit: number): Promise<Buffer> {
-  if (sizeBytes === null || sizeBytes > limit) throw new ProbeRefusal('damaged', 'a header larger than any recorder writes');
+  if (sizeBytes === null || sizeBytes > limit)
+    throw new ProbeRefusal('damaged', 'a header larger than any recorder writes');
   // A copy: what the window gives is only valid until its next use.
   return Buffer.from(await window.bytes(dataAt, sizeBytes));
 }
@@ -203,7 +206,7 @@ function element(bytes: Buffer, at: number): Element | null {
 function* childrenOf(body: Buffer): Generator<{ readonly id: number; readonly body: Buffer }> {
   for (let at = 0; at < body.length;) {
     const child = element(body, at);
-    if (child?.sizeBytes == null) return;
+    if (child === null || child.sizeBytes === null) return;
     const end = child.dataAt + child.sizeBytes;
     yield { id: child.id, body: body.subarray(child.dataAt, end) };
     at = end;
