@@ -87,6 +87,8 @@ export async function frameNear(
     .filter((key) => key >= within.fromUs && key < within.toUs)
     .sort((a, b) => Math.abs(a - offsetUs) - Math.abs(b - offsetUs))[0];
   if (near === undefined) return frameAt(ctx, segment, offsetUs, size);
-  // A millisecond later, so that rounding does not lead to the key frame before.
-  return grabFrame({ input, atS: near / 1e6 + 0.001, keyFrame: true, ...size });
+  // A little later: the clock of the decoder may begin with a sound before the picture, and lead to the key frame before.
+  const next = keys?.offsetsUs.find((key) => key > near) ?? near + 1_000_000;
+  const aimUs = near + Math.min(250_000, (next - near) / 2);
+  return grabFrame({ input, atS: aimUs / 1e6, keyFrame: true, ...size });
 }
