@@ -126,10 +126,12 @@ describe('hostile files', () => {
 
   test('whatever bytes: an answer or a coded error, and never more key frames than the limit', async () => {
     const folder = tempFolder();
-    const sources = (['plain.mp4', 'fragments.mp4', 'plain.mkv', 'plain.ts', 'h264-sound.avi'] as const).map((name) => ({
-      bytes: readFileSync(make(folder, name)),
-      container: name.slice(name.lastIndexOf('.') + 1),
-    }));
+    const sources = (['plain.mp4', 'fragments.mp4', 'plain.mkv', 'plain.ts', 'h264-sound.avi'] as const).map(
+      (name) => ({
+        bytes: readFileSync(make(folder, name)),
+        container: name.slice(name.lastIndexOf('.') + 1),
+      }),
+    );
     const path = join(folder, 'fuzzed');
     const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 40 });
     await fc.assert(
@@ -137,15 +139,24 @@ describe('hostile files', () => {
         const changed = Buffer.from(bytes);
         // Most of them where headers and tables are: at both ends.
         for (const [at, value] of changes) {
-          const place = at % 2 === 0 ? at % Math.min(4096, changed.length) : changed.length - 1 - (at % Math.min(8192, changed.length));
+          const place =
+            at % 2 === 0
+              ? at % Math.min(4096, changed.length)
+              : changed.length - 1 - (at % Math.min(8192, changed.length));
           changed[place] = value;
         }
         writeFileSync(path, changed.subarray(0, cut % 4 === 0 ? cut % changed.length : changed.length));
         if (statSync(path).size === 0) return;
         try {
-          const { offsetsUs } = await readKeyFrames(path, segmentOf(path, container), { bytes: 2 ** 26, reads: 20_000, ms: 2_000 });
+          const { offsetsUs } = await readKeyFrames(path, segmentOf(path, container), {
+            bytes: 2 ** 26,
+            reads: 20_000,
+            ms: 2_000,
+          });
           expect(offsetsUs.length).toBeLessThanOrEqual(2 ** 17);
-          expect(offsetsUs.every((us, index) => us >= 0 && us < 6_000_000 && us > (offsetsUs[index - 1] ?? -1))).toBe(true);
+          expect(offsetsUs.every((us, index) => us >= 0 && us < 6_000_000 && us > (offsetsUs[index - 1] ?? -1))).toBe(
+            true,
+          );
         } catch (error) {
           expect(error).toMatchObject({ code: 'media-unreadable' });
         }
@@ -224,7 +235,9 @@ describe.skipIf(withoutFootage('key frames of real recordings', 'recordings-smal
   test.each(['lobby', 'yard', 'parking'])('%s', async (camera) => {
     const { readdirSync } = await import('node:fs');
     const folder = footagePath('recordings-small', camera);
-    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(mp4|mkv|ts|avi)$/.test(name));
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /\.(mp4|mkv|ts|avi)$/.test(name),
+    );
     expect(files.length).toBeGreaterThan(0);
     for (const name of files.slice(0, 2)) near((await read(join(folder, name))).offsetsUs, decoded(join(folder, name)));
   });

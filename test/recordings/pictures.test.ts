@@ -44,7 +44,12 @@ beforeEach(() => {
 });
 const look = { actor: 'user:u-sofie', purpose: 'identify-incident' } as const;
 
-function site(more: Partial<PictureContext> = {}): { world: World; pictures: PictureContext; id: number; file: string } {
+function site(more: Partial<PictureContext> = {}): {
+  world: World;
+  pictures: PictureContext;
+  id: number;
+  file: string;
+} {
   const world = makeWorld();
   addCamera(world, 'lobby');
   const { id, file } = addSegment(world, 'lobby', noonUs, { clip, seconds: 6 });
@@ -198,9 +203,9 @@ describe('a contact sheet', () => {
     const range = { startUs: noonUs, endUs: noonUs + seconds(12) };
     expect((await contactSheetOf(pictures, look, { cameraId: 'lobby', range, count: 2 })).timesUs).toHaveLength(2);
     const broken = { startUs: noonUs + seconds(6), endUs: noonUs + seconds(12) };
-    await expect(
-      contactSheetOf(pictures, look, { cameraId: 'lobby', range: broken, count: 2 }),
-    ).rejects.toMatchObject({ code: 'media-unreadable' });
+    await expect(contactSheetOf(pictures, look, { cameraId: 'lobby', range: broken, count: 2 })).rejects.toMatchObject({
+      code: 'media-unreadable',
+    });
   });
 });
 
@@ -241,7 +246,13 @@ describe('pictures go with their footage', () => {
     const { world, pictures, id } = site();
     const segment = findById(world.store.db, id);
     if (segment === null) throw new Error('no segment');
-    const ask = { kind: 'still', cameraId: 'lobby', range: { startUs: noonUs, endUs: noonUs + 1 }, of: {}, segments: [segment] } as const;
+    const ask = {
+      kind: 'still',
+      cameraId: 'lobby',
+      range: { startUs: noonUs, endUs: noonUs + 1 },
+      of: {},
+      segments: [segment],
+    } as const;
     await expect(
       pictureOf(pictures, look, ask, () => {
         setSegmentState(world.store.db, id, 'deleting');
