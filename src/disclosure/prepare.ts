@@ -27,6 +27,7 @@ import {
   type RequestItem,
   type RequestRow,
 } from '../store/requests.js';
+import { clocksOf } from '../store/segment-clocks.js';
 import {
   actorOf,
   assertNoWorker,
@@ -47,6 +48,7 @@ import {
   requestFolder,
   type ItemPaths,
 } from './files.js';
+import { copyInit, filesOfItem, initCopyPath, withPlayable } from './fragment.js';
 import { describeItem, folderFor, labelOf } from './render-item.js';
 
 interface Work {
@@ -121,9 +123,11 @@ function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number
     for (const { segment, paths } of work) {
       for (const [kind, path] of [
         ['original-copy', paths.original],
+        ['original-copy', initCopyPath(segment, paths.original)],
         ['plan', paths.plan],
         ['masked-copy', paths.redacted],
       ] as const) {
+        if (path === null) continue;
         registerDerived(db, { path, kind, requestId: id, segmentIds: [segment.id], createdUs: clock.nowUs() });
       }
     }
@@ -149,28 +153,36 @@ async function prepareItem(
   run: Run & { readonly signal: AbortSignal },
 ): Promise<RequestItem | null> {
   const redactor = await redactorOf(ctx);
-  const original = join(ctx.dataDir, paths.original);
-  const { sha256, sizeBytes } = await copyOut(ctx, segment, original, run.signal);
-  const found = await redactor.redactPart(
-    {
-      input: original,
-      output: await folderFor(ctx, paths.redacted),
-      decisions: maskEveryone,
-      settings: ctx.redaction,
-      zones: ctx.zonesOf(segment.cameraId),
-      label: labelOf(ctx, { request, segment }),
-      run,
-    },
-    { startUs: segment.startUs, range: request },
+  const { sha256, sizeBytes } = await copyOut(ctx, segment, join(ctx.dataDir, paths.original), run.signal);
+  const initialisation = await copyInit(ctx, segment, paths.original, run.signal);
+  const output = await folderFor(ctx, paths.redacted);
+  const found = await withPlayable(
+    ctx.dataDir,
+    { path: paths.original, initialisation },
+    (input) =>
+      redactor.redactPart(
+        {
+          input,
+          output,
+          decisions: maskEveryone,
+          settings: ctx.redaction,
+          zones: ctx.zonesOf(segment.cameraId),
+          label: labelOf(ctx, { request, segment }),
+          run,
+        },
+        { startUs: segment.startUs, range: request },
+      ),
+    run.signal,
   );
   if (found === null) {
-    removeFiles(ctx.dataDir, [paths.original]);
+    removeFiles(ctx.dataDir, [paths.original, ...(initialisation === null ? [] : [initialisation.path])]);
     return null;
   }
   const { analysis, range: frames } = found;
   await writeDurably(join(ctx.dataDir, paths.plan), JSON.stringify(analysis));
   const copy = { output: paths.redacted, analysis, decisions: maskEveryone, frames };
   const rendered = await describeItem(ctx, copy, run.signal);
+  const clocks = clocksOf(ctx.store.db, segment.id);
   return {
     requestId: request.id,
     position,
@@ -212,6 +224,8 @@ async function prepareItem(
       timeQuality: segment.timeQuality,
       timeDisagreementMs: segment.timeDisagreementMs,
       truncated: segment.truncated,
+      ...(clocks === null ? {} : { clocks }),
+      ...(initialisation === null ? {} : { initialisation }),
     },
   };
 }
@@ -274,7 +288,7 @@ function finish(ctx: DisclosureContext, actor: Actor, id: string, items: readonl
   ctx.store.act(actor, (note) => {
     assertTransition(id, getRequest(db, id).state, 'prepared');
     replaceItems(db, id, items);
-    const used = new Set(items.flatMap((item) => [item.originalPath, item.planPath, item.redactedPath]));
+    const used = new Set(items.flatMap(filesOfItem));
     // Of an earlier preparation, or of a recording without a frame in the range: those files are gone.
     for (const file of derivedOfRequest(db, id)) if (!used.has(file.path)) forgetDerived(db, file.id);
     updateRequest(db, id, 'prepared', { failure: null });

@@ -1,12 +1,15 @@
 /** Enters what was examined, a batch in one transaction with one event. */
 import { classRules } from '../domain/camera.js';
 import type { Segment } from '../domain/segment.js';
+import type { SegmentClocks } from '../domain/segment-clocks.js';
+import { usPerMs } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
 import type { Note } from '../store/audit-log.js';
 import { findCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
 import { findQuarantine, hasQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
 import { anyMissing, findByPath, insertIfNew, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
+import { putClocks } from '../store/segment-clocks.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
 import type { Examined } from './examine.js';
@@ -31,7 +34,7 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
     const mayLeave = hasQuarantine(db, root.id);
     for (const one of news) {
       if (one.kind === 'segment') {
-        const { segment } = one;
+        const { segment, clocks } = mayLeave ? boundedByReceipt(db, one) : one;
         if (!cameras.has(segment.cameraId)) {
           cameras.add(segment.cameraId);
           knowCamera(ctx, note, segment.cameraId, one.cameraLabel);
@@ -41,6 +44,7 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
           result.moved += 1;
         } else if (insertIfNew(db, segment)) {
           result.added += 1;
+          if (clocks !== null) keepClocks(db, segment, clocks);
         } else {
           const known = findByPath(db, root.id, one.path);
           if (known === null) throw new GatewayError('internal', 'A segment is neither new nor known.');
@@ -49,6 +53,7 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
             known.id,
             isSameFootage(known, segment) ? { ...segment, cameraId: known.cameraId } : segment,
           );
+          putClocks(db, known.id, clocks);
           closeTask(db, 'segment-changed', changedSubject(known.id), clock.nowUs());
           result.changed += 1;
         }
@@ -87,6 +92,42 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
     note('recordings.indexed', `root:${root.id}`, { ...result });
   });
   return result;
+}
+
+function keepClocks(db: Database, { rootId, path }: Omit<Segment, 'id' | 'state'>, clocks: SegmentClocks): void {
+  const added = findByPath(db, rootId, path);
+  if (added !== null) putClocks(db, added.id, clocks);
+}
+
+/**
+ * A file that was in quarantine because its name claimed the future, until that time came: its frames are from before it was first
+ * seen, so its age counts from then, and a wrong clock does not keep it longer.
+ */
+function boundedByReceipt(
+  db: Database,
+  one: Extract<Examined, { kind: 'segment' }>,
+): Pick<typeof one, 'segment' | 'clocks'> {
+  const { segment } = one;
+  const held = findQuarantine(db, segment.rootId, segment.path);
+  if (held?.reason !== 'impossible-time' || held.firstSeenUs >= segment.startUs) return one;
+  const aheadUs = segment.startUs - held.firstSeenUs;
+  return {
+    segment: {
+      ...segment,
+      startUs: held.firstSeenUs,
+      endUs: segment.endUs - aheadUs,
+      timeSource: 'first-seen',
+      timeQuality: 'disagreeing',
+      timeDisagreementMs: Math.round(aheadUs / usPerMs),
+    },
+    clocks: one.clocks ?? {
+      nameFromUs: segment.startUs,
+      nameUntilUs: segment.startUs,
+      containerUs: null,
+      recorderUs: null,
+      writtenUs: segment.mtimeUs,
+    },
+  };
 }
 
 function knowCamera(ctx: RecordingsContext, note: Note, cameraId: string, label: string): void {

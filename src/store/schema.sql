@@ -147,6 +147,16 @@ CREATE TRIGGER segment_moved AFTER UPDATE OF folder_id ON segment WHEN NEW.folde
   DELETE FROM folder WHERE id = OLD.folder_id AND NOT EXISTS (SELECT 1 FROM segment WHERE folder_id = OLD.folder_id);
 END;
 
+-- What each clock said, of segments whose clocks disagree or whose name has two meanings. Of all others their row and path tell it.
+CREATE TABLE segment_clock (
+  segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,  -- goes with it
+  name_from_us INTEGER NOT NULL,             -- earliest instant that the name can mean
+  name_until_us INTEGER NOT NULL,            -- latest one; the same where it means one
+  container_us INTEGER,                      -- creation_time of the container, null where there is none
+  recorder_us INTEGER,                       -- the recorder's own clock in the container, null where there is none
+  written_us INTEGER NOT NULL                -- last write to the file, when indexed
+) STRICT;
+
 -- Where a recording can be cut without decoding it. Read from the file when first asked for; true of the file of that size and last write.
 CREATE TABLE key_frames (
   segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,  -- whose key frames

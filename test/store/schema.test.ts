@@ -87,6 +87,7 @@ describe('migrations', () => {
       [4, '0004-ranges-and-footage.sql'],
       [5, '0005-rows-by-camera-and-time.sql'],
       [6, '0006-find.sql'],
+      [7, '0007-segment-clocks.sql'],
     ]);
   });
 

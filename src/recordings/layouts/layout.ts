@@ -122,10 +122,6 @@ export function finishedName(relativePath: string): string | null {
   return real === null || real === '' ? null : relativePath.slice(0, at) + real;
 }
 
-/** A fragment (`.m4s`) has no index of its own: that is in the `init.mp4` beside it. */
-export const initBeside = (relativePath: string): string =>
-  `${relativePath.slice(0, relativePath.lastIndexOf('/') + 1)}init.mp4`;
-
 const telling: Record<MissReason, number> = { misnamed: 3, unfinished: 2, ignored: 1, foreign: 0 };
 
 /** Several layouts as one: the first match wins; among misses the most telling one. `encode` is the first layout's. */
