@@ -5,7 +5,7 @@
 
 /** Path of the initialisation segment that a file cannot be read without; null for a file that stands alone. */
 export const initOf = (path: string): string | null =>
-  /\.m4s$/i.test(path) ? `${path.slice(0, path.lastIndexOf('/') + 1)}init.mp4` : null;
+  path.slice(-4).toLowerCase() === '.m4s' ? `${path.slice(0, path.lastIndexOf('/') + 1)}init.mp4` : null;
 
 /** A few hundred bytes for each track; more is something else. */
 export const maxInitBytes = 2 ** 20;

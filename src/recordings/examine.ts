@@ -169,11 +169,10 @@ export async function examine(
   if (match.open === true && ((await statOf(root, path))?.names ?? 1) > 1) return { kind: 'nothing', path };
 
   const cameraId = cameraIdOf(match.camera);
-  const nameUs = latestOf(match.start);
   const probed = ctx.probe === undefined ? probeAndLook(root, path, match.init) : ctx.probe(root, path, stat);
   const { probe, after } = await probed;
   if (after === null) return { kind: 'nothing', path };
-  if (!probe.ok) return quarantined(probe.reason, probe.detail, cameraId, nameUs);
+  if (!probe.ok) return quarantined(probe.reason, probe.detail, cameraId, latestOf(match.start));
   const clocks: StartClocks = {
     name: match.start,
     durationUs: probe.durationUs,
@@ -184,7 +183,7 @@ export async function examine(
   };
   const start = decideStart(clocks);
   // A name that claims the past, the year 1970 for one, makes its file overdue: that is reported, and never deletes it.
-  if (!start.ok) return quarantined(start.reason, start.detail, cameraId, nameUs);
+  if (!start.ok) return quarantined(start.reason, start.detail, cameraId, latestOf(match.start));
   // Written to while it was read: what was read is of no file that exists.
   if (!sameFile(stat, after)) return { kind: 'open', path, stat: after, byName: false };
   return {

@@ -1,14 +1,14 @@
 /** Enters what was examined, a batch in one transaction with one event. */
 import { classRules } from '../domain/camera.js';
 import type { Segment } from '../domain/segment.js';
-import type { SegmentClocks } from '../domain/segment-clocks.js';
 import { usPerMs } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
 import type { Note } from '../store/audit-log.js';
 import { findCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
 import { findQuarantine, hasQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
-import { anyMissing, findByPath, insertIfNew, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
+import { insertAllIfNew } from '../store/segment-batch.js';
+import { anyMissing, findByPath, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
 import { putClocks } from '../store/segment-clocks.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
@@ -32,31 +32,18 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
     const cameras = new Set<string>();
     const mayReturn = anyMissing(db);
     const mayLeave = hasQuarantine(db, root.id);
+    const fresh = new Map<string, Extract<Examined, { kind: 'segment' }>>();
     for (const one of news) {
       if (one.kind === 'segment') {
-        const { segment, clocks } = mayLeave ? boundedByReceipt(db, one) : one;
+        const bounded = mayLeave ? boundedByReceipt(db, one) : one;
+        const { segment } = bounded;
         if (!cameras.has(segment.cameraId)) {
           cameras.add(segment.cameraId);
           knowCamera(ctx, note, segment.cameraId, one.cameraLabel);
         }
         if (mayLeave) removeQuarantine(db, root.id, one.path);
-        if (mayReturn && takeBack(db, segment)) {
-          result.moved += 1;
-        } else if (insertIfNew(db, segment)) {
-          result.added += 1;
-          if (clocks !== null) keepClocks(db, segment, clocks);
-        } else {
-          const known = findByPath(db, root.id, one.path);
-          if (known === null) throw new GatewayError('internal', 'A segment is neither new nor known.');
-          updateSegment(
-            db,
-            known.id,
-            isSameFootage(known, segment) ? { ...segment, cameraId: known.cameraId } : segment,
-          );
-          putClocks(db, known.id, clocks);
-          closeTask(db, 'segment-changed', changedSubject(known.id), clock.nowUs());
-          result.changed += 1;
-        }
+        if (mayReturn && takeBack(db, segment)) result.moved += 1;
+        else fresh.set(segment.path, bounded);
       } else if (one.kind === 'quarantined') {
         const known = findByPath(db, root.id, one.path);
         if (known === null) {
@@ -89,14 +76,39 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
         }
       }
     }
+    enter(ctx, fresh, result);
     note('recordings.indexed', `root:${root.id}`, { ...result });
   });
   return result;
 }
 
-function keepClocks(db: Database, { rootId, path }: Omit<Segment, 'id' | 'state'>, clocks: SegmentClocks): void {
-  const added = findByPath(db, rootId, path);
-  if (added !== null) putClocks(db, added.id, clocks);
+/** Adds what is new, renews what the index has already, and keeps the clocks of either. */
+function enter(
+  { store: { db, clock } }: RecordingsContext,
+  fresh: ReadonlyMap<string, Extract<Examined, { kind: 'segment' }>>,
+  result: Ingested,
+): void {
+  const known = insertAllIfNew(
+    db,
+    [...fresh.values()].map(({ segment }) => segment),
+  );
+  result.added += fresh.size - known.length;
+  const renewed = new Set(known.map(({ path }) => path));
+  for (const segment of known) {
+    const before = rowOf(db, segment);
+    updateSegment(db, before.id, isSameFootage(before, segment) ? { ...segment, cameraId: before.cameraId } : segment);
+    closeTask(db, 'segment-changed', changedSubject(before.id), clock.nowUs());
+    result.changed += 1;
+  }
+  for (const { segment, clocks } of fresh.values()) {
+    if (clocks !== null || renewed.has(segment.path)) putClocks(db, rowOf(db, segment).id, clocks);
+  }
+}
+
+function rowOf(db: Database, { rootId, path }: Omit<Segment, 'id' | 'state'>): Segment {
+  const row = findByPath(db, rootId, path);
+  if (row === null) throw new GatewayError('internal', 'A segment is neither new nor known.');
+  return row;
 }
 
 /**
@@ -106,12 +118,13 @@ function keepClocks(db: Database, { rootId, path }: Omit<Segment, 'id' | 'state'
 function boundedByReceipt(
   db: Database,
   one: Extract<Examined, { kind: 'segment' }>,
-): Pick<typeof one, 'segment' | 'clocks'> {
+): Extract<Examined, { kind: 'segment' }> {
   const { segment } = one;
   const held = findQuarantine(db, segment.rootId, segment.path);
   if (held?.reason !== 'impossible-time' || held.firstSeenUs >= segment.startUs) return one;
   const aheadUs = segment.startUs - held.firstSeenUs;
   return {
+    ...one,
     segment: {
       ...segment,
       startUs: held.firstSeenUs,

@@ -133,7 +133,7 @@ describe('MPEG-TS is told by its two ends, and as by reading all of it', () => {
     file.close();
     const result = await probed(name);
     expect(result).toMatchObject(library);
-    // The library counts from the first picture it meets, and so do we; a frame at either end is not worth a word.
+    // The library counts from when the first picture is decoded, we from when it is shown.
     expect(Math.abs(result.durationUs - durationUs)).toBeLessThan(250_000);
     expect(result.frameRate).toBeCloseTo(frameRate ?? 0, 0);
   });

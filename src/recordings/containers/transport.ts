@@ -82,10 +82,14 @@ function since(start: number, time: number): number {
   return forward > furthest ? forward - wrap : forward;
 }
 
-/** The mean step between pictures that follow each other, in order; null where it is none of a camera. */
+/**
+ * The mean step between pictures that follow each other, in order; null where it is none of a camera. Without the last few where
+ * there are many: of pictures that are stored out of their order, some of those before the last are not among them.
+ */
 function usualStep(ordered: readonly number[]): number | null {
-  const span = (ordered.at(-1) ?? 0) - (ordered[0] ?? 0);
-  const step = span / (ordered.length - 1);
+  const settled = ordered.length > 12 ? ordered.slice(0, -4) : ordered;
+  const span = (settled.at(-1) ?? 0) - (settled[0] ?? 0);
+  const step = span / (settled.length - 1);
   return step > 0 && step < slowest ? step : null;
 }
 

@@ -162,8 +162,9 @@ export function templateLayout(template: string, options: TemplateOptions): Layo
     const camera = options.camera ?? groups['path'] ?? groups['camera'] ?? '';
     const start = readNameTime(groups, options.timeZone);
     if (typeof start === 'string') return miss('misnamed', start, { camera });
+    const found: LayoutMatch = { kind: 'match', layout: name, camera, start };
     const init = initOf(relativePath);
-    return { kind: 'match', layout: name, camera, start, ...(init === null ? {} : { init }) };
+    return init === null ? found : { ...found, init };
   };
 
   /** Half a file that was left lying is footage too: whose, and from when, bounds how long it may lie there. */
