@@ -105,9 +105,10 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         id: root.id,
         path: root.path,
         layout: layoutFromConfig(root.layout, { siteTimezone: root.timezone ?? config.site.timezone }),
+        poll: root.poll,
+        ...(root.seenAs !== undefined && { seenAs: root.seenAs }),
       })),
       quietMs: config.recordings.quietSeconds * 1000,
-      poll: config.recordings.poll,
       registerCamera: (note, cameraId, label) => {
         registerFoundCamera(store, note, cameraId, label);
       },

@@ -47,6 +47,8 @@ const schema = z.strictObject({
         path: z.string().min(1),
         layout: z.union([layout, z.array(layout).min(1)]),
         timezone: timezone.optional(),
+        poll: z.enum(['auto', 'always', 'never']).default('auto'),
+        seenAs: z.string().min(1).max(4000).optional(),
       }),
     )
     .min(1),
@@ -83,7 +85,6 @@ const schema = z.strictObject({
     .strictObject({
       quietSeconds: z.number().min(0).max(3600).default(5),
       rescanMinutes: z.number().min(1).max(1440).default(60),
-      poll: z.boolean().default(false),
     })
     .prefault({}),
   retention: z
@@ -143,6 +144,7 @@ const schema = z.strictObject({
       https: z.boolean().default(false),
     })
     .prefault({}),
+  hook: z.strictObject({ port: z.number().int().min(0).max(65535).default(8731) }).prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 

@@ -8,6 +8,7 @@ import { doctor } from './cli/doctor.js';
 import { fail } from './cli/command.js';
 import { footage } from './cli/footage.js';
 import { hold } from './cli/hold.js';
+import { hook } from './cli/hook.js';
 import { layouts } from './cli/layouts.js';
 import { model } from './cli/model.js';
 import { redact } from './cli/redact.js';
@@ -37,6 +38,7 @@ for (const add of [
   discover,
   check,
   doctor,
+  hook,
   layouts,
   model,
   footage,

@@ -9,6 +9,7 @@ import type { CloseReason } from '../disclosure/close.js';
 import type { Coverage } from '../disclosure/coverage.js';
 import type { MaskChange } from '../disclosure/masks.js';
 import type { CreatedRequest } from '../disclosure/request.js';
+import type { AnnouncedCamera, AnnouncedFile } from '../recordings/announced.js';
 import type { RetentionPlan } from '../retention/context.js';
 import type { HoldInput, PlacedHold } from '../disclosure/hold.js';
 import type { Picture } from '../recordings/pictures/cache.js';
@@ -76,4 +77,13 @@ export interface ApiDeps {
     verify(): AuditReport | Promise<AuditReport>;
   };
   readonly jobs: ApiJobs;
+  /** What recorders announce. */
+  readonly hook: {
+    announceFile(path: string): Promise<AnnouncedFile>;
+    announceCamera(event: {
+      readonly camera: string;
+      readonly startUs: number;
+      readonly endUs: number | null;
+    }): Promise<AnnouncedCamera>;
+  };
 }

@@ -148,6 +148,10 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
         ),
     },
     jobs,
+    hook: {
+      announceFile: () => Promise.reject(new Error('this gateway follows no root')),
+      announceCamera: () => Promise.reject(new Error('this gateway follows no root')),
+    },
     ...more,
   };
   const server = await new Promise<Server>((resolve) => {

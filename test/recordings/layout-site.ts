@@ -37,7 +37,6 @@ export function makeSite(layout: LayoutConfig, clip: Buffer, instant = now): Sit
     log: silentLog,
     roots: [{ id: 'nvr', path: root, layout: layoutFromConfig(layout, { siteTimezone: 'Europe/Copenhagen' }) }],
     quietMs: 50,
-    poll: false,
     registerCamera: (note, cameraId, label) => {
       registerFoundCamera(store, note, cameraId, label);
     },

@@ -34,7 +34,6 @@ function contextFor(site: TestStore, path: string, layout: LayoutConfig, quietMs
     log: silentLog,
     roots: [{ id: 'nvr', path, layout: layoutFromConfig(layout, { siteTimezone: 'Europe/Copenhagen' }) }],
     quietMs,
-    poll: false,
     registerCamera: (note, cameraId, label) => {
       registerFoundCamera(site.store, note, cameraId, label);
     },

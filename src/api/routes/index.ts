@@ -7,6 +7,7 @@ import { cameraRoutes } from './cameras.js';
 import { footageRoutes } from './footage.js';
 import { healthRoutes } from './health.js';
 import { holdRoutes } from './holds.js';
+import { hookRoutes } from './hook.js';
 import { requestActRoutes } from './request-acts.js';
 import { requestRoutes } from './requests.js';
 import { retentionRoutes } from './retention.js';
@@ -18,7 +19,7 @@ const openApiRoute = openRoute({
   method: 'get',
   path: '/api/openapi.json',
   summary: 'This document',
-  handler: ({ deps }) => openApi(routes, cookieName(deps.api.https)),
+  handler: ({ deps }) => openApi(routes, cookieName(deps.api.https), hookRoutes),
 });
 
 export const routes: readonly Route[] = [
