@@ -48,7 +48,15 @@ const schema = z.strictObject({
         layout: z.union([layout, z.array(layout).min(1)]),
         timezone: timezone.optional(),
         poll: z.enum(['auto', 'always', 'never']).default('auto'),
-        seenAs: z.string().min(1).max(4000).optional(),
+        seenAs: z
+          .string()
+          .min(1)
+          .max(4000)
+          .refine(
+            (path) => !path.split('/').includes('..') && !path.includes('\0'),
+            'must be a plain path without ".."',
+          )
+          .optional(),
       }),
     )
     .min(1),

@@ -26,7 +26,7 @@ import { hookHosts, hookSecret } from './hook.js';
 import { makeJobs } from './jobs.js';
 
 /** How long a scan waits after something was overlooked: more of it may follow. */
-const scanSoonMs = 15_000;
+const scanSoonMs = 30_000;
 
 export function serve(program: Command): void {
   define(

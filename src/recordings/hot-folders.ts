@@ -5,31 +5,21 @@
  *
  * Not chokidar: that reads the whole folder and asks after each file in it when one changes, and watches each file besides.
  */
-import { watch } from 'node:fs';
-import { lstat, opendir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { toGatewayError } from '../errors.js';
+import { isWatchLimit, type WatchFolder } from '../platform/folder-watch.js';
 import { findByPath, newestPaths } from '../store/segments.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
-import { makePace } from './pace.js';
-
-/** Watches one folder, not what is in it. Throws the system's error where it cannot. */
-export type WatchFolder = (
-  path: string,
-  tell: { onName: (name: string | null, isNew: boolean) => void; onError: (error: Error) => void },
-) => { close(): void };
-
-/** inotify, by way of node. It does not keep the process alive. */
-export const watchFolder: WatchFolder = (path, { onName, onError }) =>
-  watch(path, { persistent: false, recursive: false }, (event, name) => {
-    onName(name, event === 'rename');
-  }).on('error', onError);
+import { noNames, readNews, type KnownNames } from './folder-names.js';
 
 export interface HotFolders {
   /** Follows what the index and the disk say is recorded into now, and no longer what nothing happened in for long. */
   refresh(): Promise<void>;
   /** Looks after each folder: gone, replaced, written to without our being told. */
   check(): Promise<void>;
+  /** Whether another folder lies where the root was. */
+  isReplaced(): Promise<boolean>;
   /** Takes no watch for granted: the next `check` sets each anew and looks what came meanwhile. */
   rewatch(): void;
   count(): number;
@@ -62,15 +52,13 @@ interface Hot {
   readAtUs: number | null;
   /** Not before, so that a folder of a million names is not read all the time. */
   nextReadMs: number;
-  /** Hashes of the names in it, in order: four bytes a name. */
-  names: Uint32Array;
+  names: KnownNames;
   activeMs: number;
 }
 
 /** Folders that may be followed in a root: for its cameras, and for what is new. */
 const perCamera = 8;
 const spare = 64;
-const deepest = 12;
 /** A folder that was written to longer ago than this is nobody's to begin with. */
 const youngMs = 10 * 60_000;
 /** Nothing happened in it for so long. */
@@ -82,22 +70,7 @@ const readShare = 1 / 20;
 /** Clocks of file systems are this coarse at worst: later writes could have the same time. */
 const coarseMs = 3000;
 
-/** FNV-1a. Of a hundred thousand names in a folder, one in about forty thousand new ones is taken for an old one, and is the scan's. */
-function hashOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < name.length; at += 1) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
-  return hash >>> 0;
-}
-
-function holds(sorted: Uint32Array, value: number): boolean {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) < value) low = middle + 1;
-    else high = middle;
-  }
-  return sorted[low] === value;
-}
+const identityOf = (stat: { readonly dev: bigint; readonly ino: bigint }): string => `${stat.dev} ${stat.ino}`;
 
 /** Every folder on the way from the root to a file, the root ('') first. */
 const foldersTo = (path: string): string[] =>
@@ -106,18 +79,13 @@ const foldersTo = (path: string): string[] =>
 const parentOf = (folder: string): string => folder.slice(0, Math.max(0, folder.lastIndexOf('/')));
 const within = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 
-const keepLast = (names: string[]): void => void names.sort().splice(0, Math.max(0, names.length - lastNames));
-
-interface Found {
-  readonly names: string[];
-  readonly folders: string[];
-}
-
 export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run: HotFoldersRun): HotFolders {
   const { db } = ctx.store;
   const hot = new Map<string, Hot>();
   let told = false;
   let cameras = 0;
+  /** Counts how often everything was let go: what was under way then must not add to it. */
+  let epoch = 0;
 
   const limit = (): number => spare + perCamera * cameras;
 
@@ -163,19 +131,11 @@ export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run:
     lstat(join(root.path, path)).then(
       (stat) => {
         if (run.signal.aborted) return;
-        if (stat.isDirectory()) void enter(path, 'new').catch(failed);
+        if (stat.isDirectory()) void enter(path, 'new');
         else run.onName(path);
       },
       // Gone again, or a name that is no UTF-8: the scan's.
       () => undefined,
-    );
-  };
-
-  const failed = (error: unknown): void => {
-    if (run.signal.aborted) return;
-    ctx.log.warn(
-      { root: root.id, err: toGatewayError(error) },
-      'a folder could not be followed; the next scan tries again',
     );
   };
 
@@ -195,8 +155,7 @@ export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run:
         },
       });
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOSPC' || code === 'EMFILE' || code === 'ENFILE') throw error;
+      if (isWatchLimit(error)) throw error;
       // Gone since, or not to be read: `check` looks after it.
       one.identity = '';
     }
@@ -217,78 +176,83 @@ export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run:
   };
 
   /**
-   * Reads a folder; gives what was not in it when it was read last. known: that was never, so of its last names, in their own
-   * order, those that the index does not know.
+   * Reads a folder and tells of the names that were not in it when it was read last; gives the folders among them. known: it was
+   * there before it is read for the first time, so only names that the index does not know are of interest.
    */
-  const read = async (folder: string, one: Hot, how: 'new' | 'known'): Promise<Found> => {
+  const read = async (folder: string, one: Hot, how: 'new' | 'known'): Promise<string[]> => {
     const beganMs = performance.now();
-    const pace = makePace();
-    const found: Found = { names: [], folders: [] };
-    const before = one.names;
-    const hashes: number[] = [];
     const stat = await lstat(join(root.path, folder), { bigint: true });
-    for await (const entry of await opendir(join(root.path, folder), { bufferSize: 1024 })) {
-      const hash = hashOf(entry.name);
-      hashes.push(hash);
-      if (hashes.length % 256 === 0 && pace.spent()) await pace.rest();
-      if (holds(before, hash)) continue;
-      const path = within(folder, entry.name);
-      (entry.isDirectory() ? found.folders : found.names).push(path);
-      if (how === 'known' && found.names.length >= 4 * lastNames) keepLast(found.names);
-    }
-    if (how === 'known') {
-      keepLast(found.names);
-      found.names.splice(0, Infinity, ...found.names.filter((path) => findByPath(db, root.id, path) === null));
-    }
-    one.names = Uint32Array.from(hashes).sort();
+    const news = await readNews(join(root.path, folder), one.names, how === 'new' ? Infinity : lastNames);
+    one.names = news.known;
     const endMs = performance.now();
     const unsure = Math.abs(Date.now() - Number(stat.mtimeNs / 1_000_000n)) < coarseMs + (endMs - beganMs);
     one.readAtUs = unsure ? null : Number(stat.mtimeNs / 1000n);
     one.nextReadMs = endMs + (endMs - beganMs) / readShare;
-    return found;
-  };
-
-  const deliver = (folder: string, names: readonly string[]): void => {
+    const names = news.names
+      .map((name) => within(folder, name))
+      .filter((path) => how === 'new' || findByPath(db, root.id, path) === null);
     if (names.length > 0) active(folder);
-    for (const name of names) run.onName(name);
+    for (const path of names) run.onName(path);
+    return news.folders.map((name) => within(folder, name));
   };
 
   /**
-   * Follows a folder that was not. The watch first, then a look: what came before the watch is seen, what comes after it is told.
-   * new: it was made a moment ago, so all that is in it is new. known: only what is young, or not in the index, is of interest.
+   * Follows a folder that was not, and what is to be followed below it. The watch first, then a look: what came before the watch is
+   * seen, what comes after it is told. new: it was made a moment ago, so all that is in it is new. known: only what is young, or
+   * not in the index, is of interest. Never rejects.
    */
   const enter = async (folder: string, how: 'new' | 'known'): Promise<void> => {
     const queue = [folder];
+    const began = epoch;
     let entered = 0;
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      if (run.signal.aborted || hot.has(next)) continue;
-      if (entered++ > limit() / 2 || next.split('/').length > deepest) {
+      if (hot.has(next)) continue;
+      if (entered++ > limit() / 2) {
         run.onOverlooked();
         return;
       }
-      const stat = await lstat(join(root.path, next), { bigint: true });
-      if (!stat.isDirectory()) continue;
-      makeRoom();
-      const one: Hot = {
-        watch: null,
-        identity: `${stat.dev} ${stat.ino}`,
-        readAtUs: null,
-        nextReadMs: 0,
-        names: new Uint32Array(),
-        activeMs: performance.now(),
-      };
-      hot.set(next, one);
-      active(next);
       try {
-        watchOne(next, one);
+        const stat = await lstat(join(root.path, next), { bigint: true });
+        if (run.signal.aborted || epoch !== began) return;
+        // It may have been entered meanwhile: of two watches one would never be closed.
+        if (!stat.isDirectory() || hot.has(next)) continue;
+        makeRoom();
+        const one: Hot = {
+          watch: null,
+          identity: identityOf(stat),
+          readAtUs: null,
+          nextReadMs: 0,
+          names: noNames,
+          activeMs: 0,
+        };
+        hot.set(next, one);
+        active(next);
+        try {
+          watchOne(next, one);
+        } catch (error) {
+          run.onLimit(error as Error);
+        }
+        const below = await read(next, one, how);
+        for (const each of below) if (how === 'new' || (await isYoung(each))) queue.push(each);
       } catch (error) {
-        run.onLimit(error as Error);
+        troubled(next, error);
       }
-      const found = await read(next, one, how);
-      deliver(next, found.names);
-      if (how === 'new') queue.push(...found.folders);
-      else for (const below of found.folders) if (await isYoung(below)) queue.push(below);
     }
+  };
+
+  /** Gone since it was met, or not to be read: the others go on. */
+  const troubled = (folder: string, error: unknown): void => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (isWatchLimit(error)) {
+      run.onLimit(error);
+      return;
+    }
+    if (folder !== '') drop(folder);
+    if (run.signal.aborted || code === 'ENOENT' || code === 'ENOTDIR') return;
+    ctx.log.warn(
+      { root: root.id, err: toGatewayError(error) },
+      'a folder could not be followed; the next scan tries again',
+    );
   };
 
   const isYoung = async (folder: string): Promise<boolean> => {
@@ -300,40 +264,28 @@ export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run:
     }
   };
 
-  const enterKnown = async (folder: string): Promise<void> => {
-    try {
-      if (!hot.has(folder)) await enter(folder, 'known');
-    } catch (error) {
-      drop(folder);
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOENT' && code !== 'ENOTDIR') failed(error);
-    }
-  };
-
   const check = async (): Promise<void> => {
     for (const [folder, one] of [...hot]) {
       if (run.signal.aborted || hot.get(folder) !== one) continue;
       try {
         const stat = await lstat(join(root.path, folder), { bigint: true });
-        if (!stat.isDirectory()) throw Object.assign(new Error('no folder any more'), { code: 'ENOTDIR' });
-        const identity = `${stat.dev} ${stat.ino}`;
-        if (identity !== one.identity) {
-          one.identity = identity;
+        const identity = stat.isDirectory() ? identityOf(stat) : null;
+        if (one.identity !== '' && one.identity !== identity) {
+          // Another folder in its place, or none: of that nothing is known.
+          drop(folder);
+          if (identity !== null) await enter(folder, 'known');
+          continue;
+        }
+        if (one.identity === '') {
+          one.identity = identity ?? '';
           one.readAtUs = null;
           watchOne(folder, one);
         }
         const isRead = one.readAtUs === Number(stat.mtimeNs / 1000n);
         if (isRead || performance.now() < one.nextReadMs) continue;
-        const found = await read(folder, one, 'new');
-        deliver(folder, found.names);
-        for (const below of found.folders) await enter(below, 'new');
+        for (const below of await read(folder, one, 'new')) await enter(below, 'new');
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === 'ENOSPC' || code === 'EMFILE' || code === 'ENFILE') run.onLimit(error as Error);
-        else {
-          if (folder !== '') drop(folder);
-          if (code !== 'ENOENT' && code !== 'ENOTDIR') failed(error);
-        }
+        troubled(folder, error);
       }
     }
   };
@@ -343,13 +295,19 @@ export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run:
       const newest = newestPaths(db, root.id);
       cameras = newest.length;
       const ways = new Set(['', ...newest.flatMap(foldersTo)]);
-      for (const folder of ways) if (hot.size < limit()) await enterKnown(folder);
+      for (const folder of ways) if (hot.size < limit()) await enter(folder, 'known');
       const nowMs = performance.now();
       for (const [folder, { activeMs }] of [...hot].reverse()) {
         if (!ways.has(folder) && nowMs - activeMs > idleMs) drop(folder);
       }
     },
     check,
+    async isReplaced() {
+      const one = hot.get('');
+      if (one === undefined) return false;
+      const stat = await lstat(root.path, { bigint: true });
+      return one.identity !== identityOf(stat);
+    },
     rewatch() {
       for (const one of hot.values()) one.identity = '';
     },
@@ -357,6 +315,7 @@ export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run:
     watches: () => [...hot.values()].filter(({ watch: one }) => one !== null).length,
     setTold,
     clear() {
+      epoch += 1;
       for (const folder of [...hot.keys()]) drop(folder);
     },
   };

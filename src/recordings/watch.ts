@@ -9,11 +9,12 @@ import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toGatewayError } from '../errors.js';
+import { watchFolder, type WatchFolder } from '../platform/folder-watch.js';
 import { remoteFilesystem } from '../platform/mounts.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import { makeArrivals, type Arrivals, type Outcome } from './arrivals.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
-import { makeHotFolders, watchFolder, type HotFolders, type WatchFolder } from './hot-folders.js';
+import { makeHotFolders, type HotFolders } from './hot-folders.js';
 import { raiseRootAlarm, rootProblem } from './roots.js';
 
 export interface WatchFigures {
@@ -175,9 +176,12 @@ async function followRoot(ctx: RecordingsContext, root: RecordingRoot, run: Watc
     return true;
   };
   const tick = async (): Promise<void> => {
-    const isStale = stale && due('stale', staleEveryMs);
+    let isStale = stale && due('stale', staleEveryMs);
     if (isStale) stale = false;
-    if (due('trust', isStale ? 0 : trustEveryMs)) await trust();
+    if (due('trust', isStale ? 0 : trustEveryMs)) {
+      await trust();
+      if (problem === null && !signal.aborted) isStale ||= await hot.isReplaced();
+    }
     if (problem !== null || signal.aborted) return;
     if (limitedAtMs !== null && performance.now() - limitedAtMs > tryAgainMs) {
       limitedAtMs = null;
