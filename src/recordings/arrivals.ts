@@ -60,7 +60,7 @@ const askMs = 1000;
 /** How long, and how often, what was entered is looked after where writes are not told. */
 const lookAfterMs = 120_000;
 const lookAfterEveryMs = 10_000;
-/** A write and the news of it are not of the same instant. */
+/** Clocks of file systems and of programs differ by this at most. */
 const slackMs = 250;
 const mostOpenNames = 2000;
 
@@ -123,14 +123,12 @@ export function makeArrivals(ctx: RecordingsContext, root: RecordingRoot, run: A
     }
   };
 
-  /** Since when the file has been as it is now: since we were told of its last write, if its own time does not contradict. */
+  /** Since when the file has been as it is now: since its last write, by what we were told and by its own time. */
   const restSince = (one: Waiting, now: FileStat, nowMs: number): number => {
     if (one.seen !== null && sameFile(one.seen, now)) return one.sinceMs;
     const writtenMs = nowMs - (Date.now() - now.mtimeUs / 1000);
-    // Of the future: its time says nothing.
-    if (writtenMs > nowMs + slackMs) return nowMs;
-    if (run.told()) return writtenMs <= one.toldMs + slackMs ? Math.min(one.toldMs, nowMs) : nowMs;
-    return nowMs;
+    // The time of a file on a network is of another clock, and one of the future says nothing.
+    return run.told() && writtenMs <= nowMs + slackMs ? Math.min(Math.max(one.toldMs, writtenMs), nowMs) : nowMs;
   };
 
   const look = async (path: string, batch: Examined[], moves: Move[]): Promise<void> => {
@@ -168,8 +166,8 @@ export function makeArrivals(ctx: RecordingsContext, root: RecordingRoot, run: A
       drop();
       return;
     }
+    // Numbers are used again: at worst a new file is read too early, and once more when it is written to.
     const renamed = openByName.has(now.inode);
-
     const found = await examine(ctx, root, path, renamed || nowMs - one.sinceMs >= ctx.quietMs);
     if (found.kind === 'open' && found.byName) {
       // What is closed comes under its next name; what was abandoned is the scan's.

@@ -118,9 +118,10 @@ export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run:
   };
 
   const happened = (folder: string, name: string | null, isNew: boolean): void => {
-    // So the kernel says that the folder itself was moved, deleted or unmounted.
-    if (name === null || name === basename(join(root.path, folder))) run.onStale();
-    if (name === null) return;
+    if (name === null) {
+      run.onStale();
+      return;
+    }
     active(folder);
     const path = within(folder, name);
     if (!isNew && run.isAwaited(path)) {
@@ -134,8 +135,11 @@ export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run:
         if (stat.isDirectory()) void enter(path, 'new');
         else run.onName(path);
       },
-      // Gone again, or a name that is no UTF-8: the scan's.
-      () => undefined,
+      () => {
+        // Gone again, or a name that is no UTF-8: the scan's. Or the folder itself was moved, deleted or unmounted: then the system
+        // gives its own name.
+        if (name === basename(join(root.path, folder))) run.onStale();
+      },
     );
   };
 
@@ -279,6 +283,8 @@ export function makeHotFolders(ctx: RecordingsContext, root: RecordingRoot, run:
         if (one.identity === '') {
           one.identity = identity ?? '';
           one.readAtUs = null;
+          // What the old watch had still to tell is lost, so it is read in any case.
+          one.nextReadMs = 0;
           watchOne(folder, one);
         }
         const isRead = one.readAtUs === Number(stat.mtimeNs / 1000n);

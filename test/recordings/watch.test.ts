@@ -236,6 +236,28 @@ describe('watches', () => {
   });
 });
 
+describe('a folder that is said to be another one', () => {
+  it('is watched anew and read, however short ago it was', async () => {
+    const site = makeSite('frigate', 'never');
+    site.put(`${day}/10/lobby/00.00.mp4`);
+    await scanRoots({ ...site.ctx, quietMs: 0 });
+    let sets = 0;
+    let tell: Parameters<WatchFolder>[1] | undefined;
+    const mute: WatchFolder = (path, given) => {
+      sets += 1;
+      if (path === site.root) tell = given;
+      return { close: () => undefined };
+    };
+    const watcher = await site.watch({ watchFolder: mute });
+    const { folders } = watcher.figures();
+    site.put(`${day}/10/lobby/01.00.mp4`);
+    site.put(`${day}/11/lobby/00.00.mp4`);
+    tell?.onName(null, true);
+    await site.becomes(...['10/lobby/00.00', '10/lobby/01.00', '11/lobby/00.00'].map((name) => `${day}/${name}.mp4`));
+    expect(sets).toBeGreaterThanOrEqual(2 * folders);
+  });
+});
+
 describe('closed', () => {
   it('is what has another name than that of an open file, at once', async () => {
     const site = makeSite('kerberos', 'never');
