@@ -14,7 +14,7 @@ import { rootProblem } from './roots.js';
 /**
  * What became of an announced file. known: it was in the index as it is. waiting: it cannot be read yet, or is still being written
  * to, and is looked at again. gone: nothing is there. unreachable: the root cannot be trusted now. unasked: so many wait that
- * this one is left to the watch.
+ * nobody waits for this one; it is looked at after them.
  */
 export type Outcome = 'indexed' | 'known' | 'waiting' | 'gone' | 'unreachable' | 'unasked';
 
@@ -47,6 +47,8 @@ interface Waiting {
   dueMs: number;
   /** What it was taken for, where it is only looked after for a while: a recorder may have paused for longer than the quiet time. */
   entered: boolean;
+  /** Its recorder said that it is closed. */
+  said: boolean;
 }
 
 /** Beyond this a scan is the better way; a hundred bytes each. */
@@ -92,7 +94,7 @@ export function makeArrivals(ctx: RecordingsContext, root: RecordingRoot, run: A
       return;
     }
     // The first look is at once: it may be a file that was closed under another name.
-    waiting.set(path, { seen: null, sinceMs: nowMs, toldMs: nowMs, dueMs: nowMs, entered: false });
+    waiting.set(path, { seen: null, sinceMs: nowMs, toldMs: nowMs, dueMs: nowMs, entered: false, said: false });
     start();
   };
 
@@ -167,14 +169,15 @@ export function makeArrivals(ctx: RecordingsContext, root: RecordingRoot, run: A
       return;
     }
     // Numbers are used again: at worst a new file is read too early, and once more when it is written to.
-    const renamed = openByName.has(now.inode);
-    const found = await examine(ctx, root, path, renamed || nowMs - one.sinceMs >= ctx.quietMs);
+    const isSaid = one.said || openByName.has(now.inode);
+    one.said = false;
+    const found = await examine(ctx, root, path, isSaid || nowMs - one.sinceMs >= ctx.quietMs);
     if (found.kind === 'open' && found.byName) {
       // What is closed comes under its next name; what was abandoned is the scan's.
       if (openByName.size >= mostOpenNames) openByName.clear();
       openByName.add(now.inode);
       drop();
-    } else if (found.kind === 'open' || (renamed && found.kind === 'quarantined')) {
+    } else if (found.kind === 'open' || (isSaid && found.kind === 'quarantined')) {
       openByName.delete(now.inode);
       one.dueMs = run.told() ? Math.max(one.toldMs, one.sinceMs) + ctx.quietMs : nowMs + askMs;
       if (one.dueMs <= nowMs) one.dueMs = nowMs + stepMs;
@@ -260,6 +263,8 @@ export function makeArrivals(ctx: RecordingsContext, root: RecordingRoot, run: A
       if (closed) return Promise.resolve('unreachable');
       if (announced.length >= mostAnnounced) {
         touched(path);
+        const one = waiting.get(path);
+        if (one !== undefined) Object.assign(one, { said: true, dueMs: performance.now() });
         return Promise.resolve('unasked');
       }
       return new Promise((resolve) => {

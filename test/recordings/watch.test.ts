@@ -106,6 +106,21 @@ function systemWatches(): number {
 }
 
 const day = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+/** What is said to be in a file where that does not matter. */
+const tenSeconds = {
+  ok: true,
+  container: 'mp4',
+  durationUs: 10_000_000,
+  hasVideo: true,
+  hasAudio: false,
+  codec: 'h264',
+  width: 640,
+  height: 360,
+  frameRate: 10,
+  creationTimeUs: null,
+  recorderClockUs: null,
+  truncated: false,
+} as const;
 const limitReached: WatchFolder = () => {
   throw Object.assign(new Error('System limit for number of file watchers reached'), { code: 'ENOSPC' });
 };
@@ -296,15 +311,28 @@ describe('closed', () => {
     await watcher.close();
   });
 
-  it('are a thousand at once, answered each, and as many more as the watch takes', async () => {
+  it('are a thousand at once, answered each, and as many more without anybody who waits', async () => {
     const site = makeSite('mediamtx', 'never');
-    const watcher = await site.watch();
-    const path = `lobby/${day}_10-00-00-000000.mp4`;
-    site.put(path);
-    const outcomes = await Promise.all(Array.from({ length: 1500 }, () => watcher.announced('nvr', path)));
+    const probed = Date.now() - 86_400_000;
+    const names = Array.from({ length: 1100 }, (_none, at) => {
+      const [date = '', time = ''] = new Date(probed - at * 10_000).toISOString().slice(0, 19).split('T');
+      return `lobby/${date}_${time.replaceAll(':', '-')}-000000.mp4`;
+    });
+    mkdirSync(join(site.root, 'lobby'));
+    for (const name of names) writeFileSync(join(site.root, name), name);
+    const probe: NonNullable<RecordingsContext['probe']> = (_root, _path, met) =>
+      Promise.resolve({ probe: { ...tenSeconds, file: met }, after: met });
+    const stop = new AbortController();
+    // Nobody waits for rest here, and nothing is found but by what was announced.
+    const mute: WatchFolder = () => ({ close: () => undefined });
+    const ctx = { ...site.ctx, probe, quietMs: 3_600_000 };
+    const watcher = await watchRoots(ctx, { signal: stop.signal, watchFolder: mute });
+    const outcomes = await Promise.all(names.map((name) => watcher.announced('nvr', name)));
+    expect(outcomes.filter((outcome) => outcome === 'indexed').length).toBeGreaterThanOrEqual(1000);
     expect(outcomes.filter((outcome) => outcome === 'unasked').length).toBeGreaterThan(0);
-    expect(outcomes.filter((outcome) => outcome === 'known').length).toBeGreaterThan(800);
-    expect(site.paths()).toEqual([path]);
+    await site.becomes(...names);
+    stop.abort();
+    await watcher.close();
   });
 });
 
