@@ -1,5 +1,5 @@
 /** Writing times into pictures without a font: servers often have none installed, and then a library draws empty boxes. */
-import type { RgbPicture } from './pictures.js';
+import type { RgbPicture } from './rgb-picture.js';
 
 /** Five columns, seven rows, a row for each word, the leftmost pixel as the highest bit. */
 const glyphs: Readonly<Record<string, readonly number[]>> = {

@@ -5,7 +5,7 @@ import { GatewayError } from '../errors.js';
 import { assertPlainFile, fileName, inputOptions } from './ffmpeg.js';
 import { childEnvironment, findFfmpeg } from './ffmpeg-binary.js';
 import { tidy } from './ffmpeg-process.js';
-import type { RgbPicture } from './pictures.js';
+import type { RgbPicture } from './rgb-picture.js';
 
 export interface FrameRequest {
   readonly input: string;
@@ -93,10 +93,14 @@ function run(
 
 function unreadable(doing: string, error: Error & { killed?: boolean }, said: string): GatewayError {
   const why = error.killed === true ? 'it takes too long' : (tidy(said).at(-1) ?? error.message);
-  return new GatewayError('media-unreadable', `${doing}: ${why.replaceAll(/ not on whitelist '[^']*'?/g, ' is not accepted')}`, {
-    remedy: 'Look whether the recorder itself plays this file; it may be damaged or not a video.',
-    cause: error,
-  });
+  return new GatewayError(
+    'media-unreadable',
+    `${doing}: ${why.replaceAll(/ not on whitelist '[^']*'?/g, ' is not accepted')}`,
+    {
+      remedy: 'Look whether the recorder itself plays this file; it may be damaged or not a video.',
+      cause: error,
+    },
+  );
 }
 
 /** `P6 <width> <height> 255`, and then three bytes a pixel. */

@@ -1,13 +1,7 @@
 /** Pictures as JPEG, by sharp: the only place that knows of it. Loaded at first use, since most commands make no picture. */
 import type { default as Sharp, OverlayOptions } from 'sharp';
 import { drawDigits, glyphRows, textWidth } from './digits.js';
-
-export interface RgbPicture {
-  readonly width: number;
-  readonly height: number;
-  /** Three bytes a pixel, row by row. */
-  readonly rgb: Buffer;
-}
+import type { RgbPicture } from './rgb-picture.js';
 
 let loaded: Promise<typeof Sharp> | undefined;
 

@@ -28,8 +28,7 @@ export function removeSubstream(db: Database, streamId: string): void {
 export const mainOf = (db: Database, streamId: string): string | null =>
   (
     prepared(db, 'SELECT camera_id AS cameraId FROM substream WHERE stream_id = ?').get(streamId) as
-      | { cameraId: string }
-      | undefined
+      { cameraId: string } | undefined
   )?.cameraId ?? null;
 
 /** The camera itself and its sub-streams. */

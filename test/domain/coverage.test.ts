@@ -104,7 +104,9 @@ const anyRecording = fc.record({
 const anyRecordings = fc
   .array(anyRecording, { maxLength: 10 })
   .map((list) =>
-    list.map(({ startUs, length, ...more }, id): Recording => recording(id, startUs, startUs + length, more as Partial<Recording>)),
+    list.map(({ startUs, length, ...more }, id): Recording =>
+      recording(id, startUs, startUs + length, more as Partial<Recording>),
+    ),
   );
 const anyTolerance = fc.constantFrom(0, 1, 3, 7);
 const instants = Array.from({ length: 100 }, (_, us): TimeRange => ({ startUs: us, endUs: us + 1 }));
@@ -196,7 +198,9 @@ describe('whatever there is', () => {
   test('the order of what is given does not matter', () => {
     fc.assert(
       fc.property(
-        anyRecordings.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))),
+        anyRecordings.chain((list) =>
+          fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })),
+        ),
         anyTolerance,
         ([list, shuffled], toleranceUs) => {
           const [a, b] = [coverRange(range, list, toleranceUs), coverRange(range, shuffled, toleranceUs)];

@@ -174,7 +174,7 @@ describe('a contact sheet', () => {
     const range = { startUs: noonUs, endUs: noonUs + seconds(8) };
     const sheet = await contactSheetOf(pictures, look, { cameraId: 'lobby', range, count: 4 });
     expect(sheet.timesUs).toEqual([1, 3, 5, null].map((second) => (second === null ? null : noonUs + seconds(second))));
-    const { width = 0, height = 0 } = await sharp(sheet.jpeg).metadata();
+    const { width, height } = await sharp(sheet.jpeg).metadata();
     expect([width, height]).toEqual([2 * 324 + 4, 2 * (240 + 24 + 4) + 4]);
     const cell = async (column: number, row: number): Promise<number> => {
       const area = { left: 4 + column * 324 + 100, top: 4 + row * 268 + 100, width: 40, height: 40 };
