@@ -95,13 +95,17 @@ export function coverageOf(
   };
 }
 
-/** The segments that a camera's part of a disclosure consists of, by start; and how many others show the same moments. */
+/**
+ * The segments that a camera's part of a disclosure consists of, by start; and how many others show the same moments. Those in
+ * `without` turned out to have no frame of the range, whatever the index says.
+ */
 export function primarySegments(
   db: Database,
   cameraId: string,
   range: TimeRange,
+  without: ReadonlySet<number> = new Set(),
 ): { readonly segments: readonly Segment[]; readonly leftOut: number } {
-  const { found, cover } = lookAt(db, cameraId, range);
+  const { found, cover } = lookAt(db, cameraId, range, without);
   const segments = found.filter((one) => cover.placed.get(one.id)?.part === 'primary');
   return { segments, leftOut: cover.placed.size - segments.length };
 }
@@ -129,10 +133,11 @@ function lookAt(
   db: Database,
   cameraId: string,
   range: TimeRange,
+  without: ReadonlySet<number> = new Set(),
 ): { streams: string[]; found: Segment[]; cover: RangeCoverage } {
   const streams = streamsOf(db, cameraId);
   const found = segmentsIn(db, streams, range).sort((a, b) => a.startUs - b.startUs || a.id - b.id);
-  const there = found.filter((segment) => segment.state === 'indexed');
+  const there = found.filter((segment) => segment.state === 'indexed' && !without.has(segment.id));
   const recordings = there.map((segment) => ({ ...segment, streamId: segment.cameraId }));
   return { streams, found, cover: coverRange(range, recordings, gapToleranceUs) };
 }

@@ -82,10 +82,13 @@ export async function prepareRequest(
       removeFiles(ctx.dataDir, [requestFolder(id), packageFolder(id), packageArchive(id)]);
       const request = getRequest(ctx.store.db, id);
       const items: RequestItem[] = [];
-      for (const one of work) {
+      const queue = [...work];
+      const empty = new Set<number>();
+      for (let one = queue[0], next = 1; one !== undefined; one = queue[next++]) {
         assertMine();
         const item = await prepareItem(ctx, request, one, items.length, { ...run, signal });
         if (item !== null) items.push(item);
+        else queue.push(...standIns(ctx, actor, request, queue, empty.add(one.segment.id)));
       }
       signal.throwIfAborted();
       assertMine();
@@ -112,25 +115,7 @@ function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number
         remedy: 'The deletion records and the coverage of the request say why. Refuse or close it.',
       });
     }
-    const work = segments.map(({ cameraId, segment: indexed }, index): Work => {
-      const segment = { ...indexed, cameraId };
-      return {
-        segment,
-        streamId: indexed.cameraId === cameraId ? null : indexed.cameraId,
-        paths: itemPaths(id, index, segment, ctx.site.timezone),
-      };
-    });
-    for (const { segment, paths } of work) {
-      for (const [kind, path] of [
-        ['original-copy', paths.original],
-        ['original-copy', initCopyPath(segment, paths.original)],
-        ['plan', paths.plan],
-        ['masked-copy', paths.redacted],
-      ] as const) {
-        if (path === null) continue;
-        registerDerived(db, { path, kind, requestId: id, segmentIds: [segment.id], createdUs: clock.nowUs() });
-      }
-    }
+    const work = register(ctx, id, segments, 0);
     if (request.state === 'approved') note('request.approval-voided', requestSubject(id), { why: 'prepared-anew' });
     replaceItems(db, id, []);
     updateRequest(db, id, 'preparing', { ...noApproval, failure: null, workerLeaseUs: untilUs });
@@ -141,6 +126,52 @@ function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number
       leftOut: found.reduce((sum, one) => sum + one.leftOut, 0),
     });
     return work;
+  });
+}
+
+/** The segments with their places, and every file that will be made of them registered. Within an act. */
+function register(
+  ctx: DisclosureContext,
+  id: string,
+  segments: readonly { readonly cameraId: string; readonly segment: Segment }[],
+  firstIndex: number,
+): Work[] {
+  const { db, clock } = ctx.store;
+  return segments.map(({ cameraId, segment: indexed }, index): Work => {
+    const segment = { ...indexed, cameraId };
+    const paths = itemPaths(id, firstIndex + index, segment, ctx.site.timezone);
+    for (const [kind, path] of [
+      ['original-copy', paths.original],
+      ['original-copy', initCopyPath(segment, paths.original)],
+      ['plan', paths.plan],
+      ['masked-copy', paths.redacted],
+    ] as const) {
+      if (path === null) continue;
+      registerDerived(db, { path, kind, requestId: id, segmentIds: [segment.id], createdUs: clock.nowUs() });
+    }
+    return { segment, streamId: indexed.cameraId === cameraId ? null : indexed.cameraId, paths };
+  });
+}
+
+/** What was left out for recordings that have no frame of the range after all: their moments are shown by nobody then. */
+function standIns(
+  ctx: DisclosureContext,
+  actor: Actor,
+  request: RequestRow,
+  known: readonly Work[],
+  empty: ReadonlySet<number>,
+): Work[] {
+  const { db } = ctx.store;
+  const knownIds = new Set(known.map((one) => one.segment.id));
+  const more = request.cameraIds.flatMap((cameraId) =>
+    primarySegments(db, cameraId, request, empty)
+      .segments.filter((segment) => !knownIds.has(segment.id))
+      .map((segment) => ({ cameraId, segment })),
+  );
+  if (more.length === 0) return [];
+  return ctx.store.act(actor, (note) => {
+    note('request.preparation-started', requestSubject(request.id), { what: 'stand-ins', segments: more.length });
+    return register(ctx, request.id, more, known.length);
   });
 }
 
