@@ -28,19 +28,19 @@ interface Open<Row> {
  * its id, the name behind which to begin, and how many; what `toRow` makes of its columns has a `path` that is the first and the
  * name together. Rows come in the order of names.
  */
-export function pageByPath<Raw, Row extends { readonly path: string }>(
+export function pageByPath<Row extends { readonly path: string }>(
   db: Database,
   rootId: string,
   afterPath: string,
   limit: number,
   namesSql: string,
-  toRow: (raw: Raw) => Row,
+  toRow: (raw: never) => Row,
 ): Row[] {
   const names = preparedRaw(db, namesSql);
   const page: Row[] = [];
   const read = ({ id, path }: Folder, afterName: string): Open<Row> => ({
     path,
-    rows: (names.all(path, id, afterName, limit - page.length) as Raw[]).map(toRow),
+    rows: (names.all(path, id, afterName, limit - page.length) as never[]).map(toRow),
     at: 0,
   });
   const open = foldersAround(db, rootId, afterPath).map((folder) => read(folder, afterPath.slice(folder.path.length)));

@@ -302,14 +302,22 @@ export interface DueTotal {
   readonly late: number;
 }
 
-/** The same rows as `segmentsDue`, without those that are missing, counted by SQLite. */
-export const dueTotals = (db: Database, cameraId: string, cutoffUs: number, lateUs: number): DueTotal[] =>
-  prepared(
-    db,
-    `SELECT f.root_id AS rootId, count(*) AS segments, sum(s.size_bytes) AS sizeBytes, sum(s.start_us <= ?) AS late
-     FROM segment s ${joinFolder} WHERE s.camera_number = ${numberOf('?')} AND s.start_us <= ? AND ${isIndexed}
-     GROUP BY f.root_id`,
-  ).all(lateUs, cameraId, cutoffUs) as DueTotal[];
+/**
+ * The same rows as `segmentsDue`, without those that are missing, counted by SQLite. Nearly always all of them are in one root;
+ * only where they are not it has to sort them by root, which takes twice as long.
+ */
+export function dueTotals(db: Database, cameraId: string, cutoffUs: number, lateUs: number): DueTotal[] {
+  const counted = 'count(*) AS segments, sum(s.size_bytes) AS sizeBytes, sum(s.start_us <= @lateUs) AS late';
+  const due = `FROM segment s ${joinFolder}
+    WHERE s.camera_number = ${numberOf('@cameraId')} AND s.start_us <= @cutoffUs AND ${isIndexed}`;
+  const parameters = { cameraId, cutoffUs, lateUs };
+  const all = prepared(db, `SELECT min(f.root_id) AS rootId, max(f.root_id) AS lastRootId, ${counted} ${due}`).get(
+    parameters,
+  ) as DueTotal & { rootId: string | null; lastRootId: string | null };
+  if (all.segments === 0) return [];
+  if (all.rootId === all.lastRootId) return [all];
+  return prepared(db, `SELECT f.root_id AS rootId, ${counted} ${due} GROUP BY f.root_id`).all(parameters) as DueTotal[];
+}
 
 /**
  * Segments of a root that should be on disk, the newest where some of the last 20,000 of the index are in it, else the last by

@@ -4,7 +4,7 @@ import type { Database } from '../../src/store/database.js';
 import { insertSegment } from '../../src/store/segments.js';
 import { june } from './store.js';
 
-export type NewRow = Omit<Segment, 'id' | 'state'>;
+type NewRow = Omit<Segment, 'id' | 'state'>;
 
 /** A minute of a camera, with what a test says otherwise. */
 export const someRow = (row: Partial<NewRow> & { path: string }): NewRow => ({

@@ -20,13 +20,14 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
   const made = makeTestStore();
   const { db } = made;
   addRoot(made, 'nvr');
+  addRoot(made, 'other');
   addCamera(made, 'gate');
   const asked = new Set<string>();
   const prepare = db.prepare.bind(db);
   db.prepare = ((sql: string) => {
     asked.add(sql);
     return prepare(sql);
-  }) as typeof db.prepare;
+  });
   const id = insertRow(db, { path: 'gate/a.mp4' });
   const row = segments.findById(db, id);
   if (row === null) throw new Error('no row');
@@ -52,7 +53,10 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
     segmentsIn: () => segments.segmentsIn(db, ['gate'], { startUs: june, endUs: june + 1 }),
     segmentsBefore: () => [...segments.segmentsBefore(db, 'gate', june)],
     segmentsDue: () => segments.segmentsDue(db, 'gate', june, null, 10),
-    dueTotals: () => segments.dueTotals(db, 'gate', june, june),
+    dueTotals: () => {
+      insertRow(db, { rootId: 'other', path: 'a.mp4' });
+      expect(segments.dueTotals(db, 'gate', june, june)).toHaveLength(2);
+    },
     newestOfRoot: () => segments.newestOfRoot(db, 'nvr', 1),
     setSegmentState: () => {
       segments.setSegmentState(db, id, 'indexed');
@@ -74,7 +78,8 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
   const bad: string[] = [];
   for (const sql of asked) {
     const names = [...sql.matchAll(/@(\w+)/g)].map(([, name]) => [name, 1]);
-    const parameters = names.length > 0 ? [Object.fromEntries(names)] : [...sql.matchAll(/\?/g)].map(() => 1);
+    const parameters: unknown[] =
+      names.length > 0 ? [Object.fromEntries(names)] : [...sql.matchAll(/\?/g)].map(() => 1);
     const steps = prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...parameters) as { detail: string }[];
     for (const { detail } of steps) {
       if (/^SCAN (s|f|k|segment|folder|segment_kind|camera_footage)\b|TEMP B-TREE/.test(detail)) {

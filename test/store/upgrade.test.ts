@@ -7,7 +7,7 @@ import { checkStore } from '../../src/store/check.js';
 import { migrations, openDatabase, type Database } from '../../src/store/database.js';
 import { missingFromSchema, schemaShape } from '../../src/store/schema-shape.js';
 import { findByPath, footageByCamera, insertSegment, segmentsOfRoot } from '../../src/store/segments.js';
-import { someRow, type NewRow } from '../helpers/rows.js';
+import { someRow } from '../helpers/rows.js';
 import { afterTest, day, june, tempDir } from '../helpers/store.js';
 
 const minuteUs = 60_000_000;
@@ -24,7 +24,7 @@ const rows: Segment[] = [
   { path: 'gate/h.mp4', state: 'deleting' as const, startUs: june - 29.6 * day },
 ].map((row, index) => {
   const { state = 'indexed', ...facts } = row;
-  return { ...someRow(facts as Partial<NewRow> & { path: string }), id: index + 1, state };
+  return { ...someRow(facts), id: index + 1, state };
 });
 
 /** A file as the version before left it. The last id it gave is of a row that is gone. */

@@ -1,8 +1,8 @@
 -- A million segments took 265 MB, and an hour of a camera was read from as many pages as it has segments. Now rows lie by camera and
 -- time, and what many of them have in common (folder, camera, kind of picture) is written once.
 --
--- Nothing is sorted and nothing is held in memory: the rows are read by the index on camera and time, which is the order in which
--- they are written. While it runs the WAL grows by about twice the database.
+-- Rows are not held in memory: they are read by the index on camera and time, in the order in which they are written. While it runs
+-- the WAL grows to about one and a half times the database.
 DROP TRIGGER camera_footage_insert;
 DROP TRIGGER camera_footage_delete;
 DROP TRIGGER camera_footage_update;
