@@ -50,6 +50,12 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/platform/ffmpeg' },
       to: { path: 'node_modules/(fluent-ffmpeg|@ffmpeg-installer)' },
     },
+    {
+      name: 'only-platform-touches-sharp',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/platform/pictures' },
+      to: { path: 'node_modules/sharp' },
+    },
     // The log is written through store/audit-log.ts; this folder only proves it, so that it can be given to an auditor alone.
     only('audit-imports-domain-only', '^src/audit/', ['audit/', 'domain/', 'errors\\.ts$']),
     stage('cameras'),

@@ -72,6 +72,8 @@ async function build(folder: string, devices: readonly OnvifDevice[], port: numb
         { id: 'parking', label: 'Car park' },
       ],
       api: { port },
+      // A gateway that runs on this machine has it.
+      hook: { port: 0 },
       recordings: { quietSeconds: 2 },
       discovery: { seconds: 1, targets: devices.map((device) => `127.0.0.1:${device.discoveryPort ?? 0}`) },
       audit: { anchors: ['./anchor-on-another-machine/checkpoints'] },

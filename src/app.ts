@@ -22,6 +22,8 @@ import { systemUptime } from './platform/uptime.js';
 import { version } from './platform/version.js';
 import type { RecordingsContext } from './recordings/context.js';
 import { proposeConfigured } from './retention/policy.js';
+import { prunePictures } from './recordings/pictures/cache.js';
+import type { PictureContext } from './recordings/pictures/context.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
 import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, type Store } from './store/audit-log.js';
@@ -36,6 +38,7 @@ export interface Gateway {
   readonly log: Log;
   readonly store: Store;
   readonly recordings: RecordingsContext;
+  readonly pictures: PictureContext;
   readonly retention: RetentionContext;
   readonly disclosure: DisclosureContext;
   /** Public half of the key that signs the log. */
@@ -103,9 +106,10 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         id: root.id,
         path: root.path,
         layout: layoutFromConfig(root.layout, { siteTimezone: root.timezone ?? config.site.timezone }),
+        poll: root.poll,
+        ...(root.seenAs !== undefined && { seenAs: root.seenAs }),
       })),
       quietMs: config.recordings.quietSeconds * 1000,
-      poll: config.recordings.poll,
       registerCamera: (note, cameraId, label) => {
         registerFoundCamera(store, note, cameraId, label);
       },
@@ -125,18 +129,29 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       // A clock that a test moves is not compared with the machine's own uptime.
       ...(options.clock === undefined && { uptime: systemUptime }),
     };
+    const rootPath = (id: string): string => {
+      const path = rootPaths.get(id);
+      if (path !== undefined) return path;
+      throw new GatewayError('root-untrusted', `Root "${id}" is not in the configuration any more.`, {
+        remedy: 'Put it back under "roots" for as long as its footage is needed.',
+      });
+    };
+    const pictures: PictureContext = {
+      store,
+      log,
+      dataDir,
+      timezone: config.site.timezone,
+      marginUs: retention.marginUs,
+      rootPath,
+      keepUs: Math.round(config.stills.keepHours * hourUs),
+      maxBytes: Math.round(config.stills.maxMegabytes * 1e6),
+    };
     const disclosure: DisclosureContext = {
       store,
       log,
       dataDir,
       site: config.site,
-      rootPath: (id) => {
-        const path = rootPaths.get(id);
-        if (path !== undefined) return path;
-        throw new GatewayError('root-untrusted', `Root "${id}" is not in the configuration any more.`, {
-          remedy: 'Put it back under "roots" for as long as its footage is needed.',
-        });
-      },
+      rootPath,
       redaction: redactionOf(config),
       zonesOf: (cameraId) => config.cameras.find(({ id }) => id === cameraId)?.zones ?? [],
       packageDays: config.disclosure.packageDays,
@@ -148,12 +163,14 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
     proposeConfigured(retention, periods);
     await recoverDeletions(retention, { ...(options.signal && { signal: options.signal }) });
     await cleanUpAfterCrash(disclosure);
+    prunePictures(pictures);
 
     return {
       config,
       log,
       store,
       recordings,
+      pictures,
       retention,
       disclosure,
       auditKey: createPublicKey(keys.audit),

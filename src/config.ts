@@ -47,6 +47,16 @@ const schema = z.strictObject({
         path: z.string().min(1),
         layout: z.union([layout, z.array(layout).min(1)]),
         timezone: timezone.optional(),
+        poll: z.enum(['auto', 'always', 'never']).default('auto'),
+        seenAs: z
+          .string()
+          .min(1)
+          .max(4000)
+          .refine(
+            (path) => !path.split('/').includes('..') && !path.includes('\0'),
+            'must be a plain path without ".."',
+          )
+          .optional(),
       }),
     )
     .min(1),
@@ -61,6 +71,7 @@ const schema = z.strictObject({
         retentionReason: z.string().optional(),
         purpose: z.string().trim().min(1).optional(),
         audio: z.boolean().default(false),
+        substreams: z.array(id).max(16).default([]),
         zones: zonesForm.default([]),
         onvif: z
           .strictObject({
@@ -82,7 +93,6 @@ const schema = z.strictObject({
     .strictObject({
       quietSeconds: z.number().min(0).max(3600).default(5),
       rescanMinutes: z.number().min(1).max(1440).default(60),
-      poll: z.boolean().default(false),
     })
     .prefault({}),
   retention: z
@@ -114,6 +124,12 @@ const schema = z.strictObject({
       packageDays: z.number().min(1).max(30).default(7),
     })
     .prefault({}),
+  stills: z
+    .strictObject({
+      keepHours: z.number().min(0.1).max(24).default(4),
+      maxMegabytes: z.number().min(1).max(10_000).default(256),
+    })
+    .prefault({}),
   discovery: z
     .strictObject({
       enabled: z.boolean().default(true),
@@ -139,6 +155,7 @@ const schema = z.strictObject({
       https: z.boolean().default(false),
     })
     .prefault({}),
+  hook: z.strictObject({ port: z.number().int().min(0).max(65535).default(8731) }).prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 
@@ -297,6 +314,15 @@ export function parseConfig(text: string, file: string): Config {
       at('cameras', index, 'id'),
       `camera id "${config.cameras[index]?.id ?? ''}" is used twice. Give each camera its own id.`,
     );
+  });
+  const streams = config.cameras.flatMap((camera, index) => camera.substreams.map((stream) => ({ stream, index })));
+  streams.forEach(({ stream, index }, order) => {
+    const line = at('cameras', index, 'substreams');
+    if (config.cameras.some((camera) => camera.id === stream)) {
+      fault(line, `sub-stream "${stream}" is a camera of its own too. Take it out of one of the two.`);
+    } else if (streams.findIndex((other) => other.stream === stream) < order) {
+      fault(line, `sub-stream "${stream}" is named twice. It can only be of one camera.`);
+    }
   });
   config.cameras.forEach((camera, index) => {
     try {

@@ -2,11 +2,14 @@
 /** argv -> one file in cli/. ADD A COMMAND HERE. */
 import { Command, CommanderError } from 'commander';
 import { audit } from './cli/audit.js';
+import { camera } from './cli/camera.js';
 import { check } from './cli/check.js';
 import { discover } from './cli/discover.js';
 import { doctor } from './cli/doctor.js';
 import { fail } from './cli/command.js';
+import { footage } from './cli/footage.js';
 import { hold } from './cli/hold.js';
+import { hook } from './cli/hook.js';
 import { layouts } from './cli/layouts.js';
 import { model } from './cli/model.js';
 import { redact } from './cli/redact.js';
@@ -34,10 +37,13 @@ for (const add of [
   verify,
   audit,
   discover,
+  camera,
   check,
   doctor,
+  hook,
   layouts,
   model,
+  footage,
   request,
   hold,
   task,

@@ -142,6 +142,18 @@ describe('a fault stops the start, with file, line and what to do', () => {
       /zones\[0\]\.name/,
     ],
     ['a camera twice', `${smallest}cameras: [{ id: a }, { id: a }]`, /used twice/],
+    [
+      'a sub-stream that is a camera too',
+      `${smallest}cameras: [{ id: a, substreams: [b] }, { id: b }]`,
+      /gateway.yaml:7: sub-stream "b" is a camera of its own too/,
+    ],
+    ['a camera as its own sub-stream', `${smallest}cameras: [{ id: a, substreams: [a] }]`, /of its own too/],
+    [
+      'a sub-stream of two cameras',
+      `${smallest}cameras: [{ id: a, substreams: [c] }, { id: b, substreams: [c] }]`,
+      /gateway.yaml:7: sub-stream "c" is named twice/,
+    ],
+    ['pictures that are kept for days', `${smallest}stills: { keepHours: 48 }`, /gateway.yaml:7: "stills.keepHours"/],
     ['a key twice', `${smallest}data: ./other`, /gateway.yaml:7: .*unique/],
     [
       'a time zone that there is not',

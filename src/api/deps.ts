@@ -2,6 +2,7 @@
 import type { Actor } from '../domain/audit-event.js';
 import type { DecisionTerms, RequestScope } from '../domain/disclosure.js';
 import type { Hold } from '../domain/hold.js';
+import type { RetentionChange, RetentionPreview } from '../domain/retention-change.js';
 import type { TimeRange } from '../domain/segment.js';
 import type { User } from '../domain/user.js';
 import type { AuditReport } from '../audit/verify.js';
@@ -10,8 +11,14 @@ import type { Coverage } from '../disclosure/coverage.js';
 import type { MaskChange } from '../disclosure/masks.js';
 import type { CreatedRequest } from '../disclosure/request.js';
 import type { Confirmed } from '../retention/confirm.js';
+import type { AnnouncedCamera, AnnouncedFile } from '../recordings/announced.js';
 import type { RetentionPlan } from '../retention/context.js';
+import type { ProposedChange } from '../retention/policy.js';
 import type { HoldInput, PlacedHold } from '../disclosure/hold.js';
+import type { Picture } from '../recordings/pictures/cache.js';
+import type { ContactSheet } from '../recordings/pictures/contact-sheet.js';
+import type { Look } from '../recordings/pictures/context.js';
+import type { Cut } from '../recordings/pictures/cuts.js';
 import type { Log } from '../platform/log.js';
 import type { Store } from '../store/audit-log.js';
 import type { RequestRow } from '../store/requests.js';
@@ -50,6 +57,19 @@ export interface ApiDeps {
     placeHold(user: User, input: HoldInput): PlacedHold;
     liftHold(user: User, id: string): Hold;
   };
+  readonly footage: {
+    /** What is there, with an event that says who searched for what. */
+    search(user: User, cameraIds: readonly string[], range: TimeRange): Coverage;
+    stillAt(
+      look: Look,
+      ask: { readonly cameraId: string; readonly atUs: number; readonly maxWidth: number },
+    ): Promise<Picture>;
+    contactSheet(
+      look: Look,
+      ask: { readonly cameraId: string; readonly range: TimeRange; readonly count: number },
+    ): Promise<ContactSheet>;
+    cuts(cameraId: string, range: TimeRange): Promise<readonly Cut[]>;
+  };
   readonly retention: {
     /** How long before the legal limit footage goes. */
     readonly marginUs: number;
@@ -59,10 +79,24 @@ export interface ApiDeps {
     refusal(nowUs: number): string | null;
     /** A person's yes to a deletion that waits for two. */
     confirm(user: User, id: string): Confirmed;
+    /** What another period would delete once it counts; null where nothing is to be deleted by it. */
+    preview(cameraId: string, retentionDays: number): RetentionPreview | null;
+    propose(user: User, input: { cameraId: string; retentionDays: number; reason: string }): ProposedChange;
+    confirmChange(user: User, id: string): { readonly applied: boolean };
+    cancelChange(user: User, id: string): RetentionChange;
   };
   readonly audit: {
     /** The whole log against every checkpoint and anchor. */
     verify(): AuditReport | Promise<AuditReport>;
   };
   readonly jobs: ApiJobs;
+  /** What recorders announce. */
+  readonly hook: {
+    announceFile(path: string): Promise<AnnouncedFile>;
+    announceCamera(event: {
+      readonly camera: string;
+      readonly startUs: number;
+      readonly endUs: number | null;
+    }): Promise<AnnouncedCamera>;
+  };
 }

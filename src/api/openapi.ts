@@ -5,6 +5,7 @@ import type { Route } from './route.js';
 interface ObjectSchema {
   readonly properties?: Readonly<Record<string, unknown>>;
   readonly required?: readonly string[];
+  readonly anyOf?: readonly unknown[];
 }
 
 function jsonSchema(schema: z.ZodType): ObjectSchema {
@@ -42,9 +43,9 @@ const errorSchema = {
   },
 };
 
-function operation(route: Route): unknown {
+function operation(route: Route): object {
   const body = jsonSchema(route.body);
-  const takesBody = Object.keys(body.properties ?? {}).length > 0;
+  const takesBody = body.anyOf !== undefined || Object.keys(body.properties ?? {}).length > 0;
   return {
     summary: route.summary,
     ...(route.right === null ? { security: [] } : { description: `Needs the right "${route.right}".` }),
@@ -60,17 +61,27 @@ function operation(route: Route): unknown {
   };
 }
 
-/** OpenAPI 3.1 for these routes. */
-export function openApi(routes: readonly Route[], cookie: string): object {
+/** OpenAPI 3.1 for these routes, and for those of the hook, which has a port of its own. */
+export function openApi(routes: readonly Route[], cookie: string, hook: readonly Route[] = []): object {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const route of routes) {
-    const path = route.path.replace(/:([A-Za-z]+)/g, '{$1}');
-    (paths[path] ??= {})[route.method] = operation(route);
+  const pathOf = (route: Route): string => route.path.replace(/:([A-Za-z]+)/g, '{$1}');
+  for (const route of routes) (paths[pathOf(route)] ??= {})[route.method] = operation(route);
+  for (const route of hook) {
+    (paths[pathOf(route)] ??= {})[route.method] = {
+      ...operation(route),
+      security: [{ hook: [] }],
+      servers: [{ url: 'http://127.0.0.1:{port}', variables: { port: { default: '8731' } } }],
+    };
   }
   return {
     openapi: '3.1.0',
     info: { title: 'tredive', version: '1', description: 'Retention and disclosure of CCTV recordings.' },
-    components: { securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: cookie } } },
+    components: {
+      securitySchemes: {
+        session: { type: 'apiKey', in: 'cookie', name: cookie },
+        hook: { type: 'http', scheme: 'bearer' },
+      },
+    },
     security: [{ session: [] }],
     paths,
   };

@@ -95,10 +95,15 @@ function noteRefusal(deps: ApiDeps, route: Route, user: User, params: unknown, c
   });
 }
 
-export function mount(app: Express, deps: ApiDeps, routes: readonly Route[]): void {
+/** `sessions: false` where nobody logs in: machines call there, and open routes alone can be. */
+export function mount(app: Express, deps: ApiDeps, routes: readonly Route[], { sessions = true } = {}): void {
+  const userOf = (req: Request, right: Right | null): User | null => {
+    if (right !== null) return requireUser(req, deps.store);
+    return sessions ? currentUser(req, deps.store) : null;
+  };
   for (const route of routes) {
     app[route.method](route.path, async (req: Request, res: Response) => {
-      const user = route.right === null ? currentUser(req, deps.store) : requireUser(req, deps.store);
+      const user = userOf(req, route.right);
       const params = parse(route.params, req.params, 'path');
       try {
         if (route.right !== null && user !== null) assertRight(user, route.right);

@@ -79,6 +79,8 @@ export interface CameraView {
     readonly quarantined: number;
   };
   readonly limit: CameraLimit;
+  /** The camera that this is a sub-stream of, or null. */
+  readonly substreamOf: string | null;
 }
 
 export interface CamerasView {
@@ -108,6 +110,9 @@ export const closeReasons = ['received', 'withdrawn'] as const satisfies readonl
 
 /** Why somebody looks at footage, as the log can say it. */
 export const purposes = ['review', 'identify-incident', 'check-quality', 'answer-recipient'] as const;
+
+/** The purpose as the log may hold it: words of somebody's own may name a person and stay out of it. */
+export const purposeCode = (purpose: string): string => purposes.find((known) => known === purpose) ?? 'in-own-words';
 
 export interface JobView {
   readonly kind: 'prepare' | 'masks' | 'package';

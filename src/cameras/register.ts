@@ -2,7 +2,9 @@
 import { assertPolicy, defaultPolicy, type CameraClass, type CameraPolicy } from '../domain/camera.js';
 import { directionOf, type Period } from '../domain/retention-change.js';
 import { listCameras, noDevice, putCamera, type CameraDevice, type CameraRow } from '../store/cameras.js';
+import { extendHolds } from '../store/holds.js';
 import { configuredPeriod, rememberConfigured } from '../store/retention-changes.js';
+import { listSubstreams, putSubstream, removeSubstream, type Substream } from '../store/substreams.js';
 import { closeTask, openTask } from '../store/tasks.js';
 import type { Note, Store } from '../store/audit-log.js';
 import { toGatewayError } from '../errors.js';
@@ -19,6 +21,8 @@ export interface ConfiguredCamera {
   readonly retentionReason?: string | undefined;
   readonly purpose?: string | undefined;
   readonly audio: boolean;
+  /** What recorders call the same camera once more. Each is kept by the rule of the camera. */
+  readonly substreams?: readonly string[] | undefined;
   readonly onvif?:
     | { readonly address?: string | undefined; readonly serial?: string | undefined; readonly mac?: string | undefined }
     | undefined;
@@ -51,7 +55,7 @@ export function applyConfiguredCameras(
   const known = new Map(listCameras(store.db).map((camera) => [camera.cameraId, camera]));
   const inFile = cameras.map((camera) => desired(camera, known.get(camera.id) ?? null, store.clock.nowUs()));
   inFile.forEach(assertPolicy);
-  const wanted = inFile.map((camera) => {
+  const named = inFile.map((camera) => {
     const before = known.get(camera.cameraId);
     if (before === undefined) return camera;
     const said = configuredPeriod(store.db, camera.cameraId);
@@ -66,8 +70,22 @@ export function applyConfiguredCameras(
     const now = { ...policy, retentionDays: before.retentionDays };
     return isLegal(now) ? { ...camera, ...now } : keepPeriod(camera, before);
   });
+  // A sub-stream is its camera once more, and has the period that is in force for that.
+  const streamsOf = cameras.flatMap((camera, index) => {
+    const main = named[index];
+    return (camera.substreams ?? []).flatMap((id) => {
+      if (main === undefined) return [];
+      const label = `${camera.label ?? camera.id} / ${id}`;
+      const stream = desired({ ...camera, id, label, onvif: undefined }, known.get(id) ?? null, store.clock.nowUs());
+      return [
+        { ...stream, class: main.class, retentionDays: main.retentionDays, retentionReason: main.retentionReason },
+      ];
+    });
+  });
+  const wanted = [...named, ...streamsOf];
   const stale = wanted.filter((camera) => JSON.stringify(camera) !== JSON.stringify(known.get(camera.cameraId)));
-  if (stale.length === 0) return result;
+  const streams = streamChanges(store, cameras);
+  if (stale.length === 0 && streams.put.length === 0 && streams.gone.length === 0) return result;
   store.act('gateway', (note) => {
     for (const camera of stale) {
       const before = known.get(camera.cameraId);
@@ -82,6 +100,16 @@ export function applyConfiguredCameras(
         result.changed += 1;
         note('camera.changed', `camera:${camera.cameraId}`, { from: policyOf(before), to: policyOf(camera) });
       }
+    }
+    for (const { streamId } of streams.gone) {
+      removeSubstream(store.db, streamId);
+      note('camera.changed', `camera:${streamId}`, { substreamOf: null });
+    }
+    for (const stream of streams.put) {
+      putSubstream(store.db, stream);
+      // A hold that was placed before it was known keeps its footage too.
+      const holds = extendHolds(store.db, stream.cameraId, stream.streamId, store.clock.nowUs());
+      note('camera.changed', `camera:${stream.streamId}`, { substreamOf: stream.cameraId, holds });
     }
   });
   return result;
@@ -110,6 +138,20 @@ function isLegal(policy: CameraPolicy): boolean {
     // What is wrong with it is of no interest: it is not taken.
     return false;
   }
+}
+
+/** What is said of sub-streams now and was not before, and what is not said any more: such a stream is a camera of its own again. */
+function streamChanges(store: Store, cameras: readonly ConfiguredCamera[]): { put: Substream[]; gone: Substream[] } {
+  const known = listSubstreams(store.db);
+  const wanted = cameras.flatMap((camera) =>
+    (camera.substreams ?? []).map((streamId): Substream => ({ streamId, cameraId: camera.id })),
+  );
+  const isIn = (list: readonly Substream[], one: Substream): boolean =>
+    list.some((other) => other.streamId === one.streamId && other.cameraId === one.cameraId);
+  return {
+    put: wanted.filter((one) => !isIn(known, one)),
+    gone: known.filter((one) => !wanted.some((other) => other.streamId === one.streamId)),
+  };
 }
 
 function desired(camera: ConfiguredCamera, before: CameraRow | null, nowUs: number): CameraRow {

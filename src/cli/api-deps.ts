@@ -1,5 +1,4 @@
 /** Binds the stages to what the API asks for. */
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,16 +10,23 @@ import { decideRequest } from '../disclosure/decide.js';
 import { lift, placeHold } from '../disclosure/hold.js';
 import { createRequest } from '../disclosure/request.js';
 import { reviewRequest } from '../disclosure/review.js';
-import { readTextIfThere, writeDurably } from '../platform/durable-file.js';
+import { searchFootage } from '../disclosure/search.js';
+import { readOrMakeSecret } from '../platform/secret.js';
+import { announceCamera, announceFile } from '../recordings/announced.js';
+import { contactSheetOf } from '../recordings/pictures/contact-sheet.js';
+import { cutsIn } from '../recordings/pictures/cuts.js';
+import { stillAt } from '../recordings/pictures/still.js';
+import type { Watcher } from '../recordings/watch.js';
 import { confirmDeletion } from '../retention/confirm.js';
 import { planDeletions } from '../retention/plan.js';
+import { cancelRetention, confirmRetention, previewDays, proposeRetention } from '../retention/policy.js';
 import { refusalReason } from '../retention/trust.js';
 
 /** dist/web beside dist/cli. */
 const webDir = fileURLToPath(new URL('../web/', import.meta.url));
 
-export async function apiDeps(gateway: Gateway, jobs: ApiJobs): Promise<ApiDeps> {
-  const { config, store, log, disclosure, retention } = gateway;
+export async function apiDeps(gateway: Gateway, jobs: ApiJobs, watcher: Watcher): Promise<ApiDeps> {
+  const { config, store, log, disclosure, pictures, recordings, retention } = gateway;
   return {
     store,
     log,
@@ -28,7 +34,7 @@ export async function apiDeps(gateway: Gateway, jobs: ApiJobs): Promise<ApiDeps>
     api: config.api,
     dataDir: config.data,
     webDir: existsSync(join(webDir, 'index.html')) ? webDir : null,
-    sessionSecret: await sessionSecret(config.data),
+    sessionSecret: await readOrMakeSecret(config.data, 'session-secret'),
     disclosure: {
       createRequest: (user, scope) => {
         const created = createRequest(disclosure, user, scope);
@@ -43,22 +49,27 @@ export async function apiDeps(gateway: Gateway, jobs: ApiJobs): Promise<ApiDeps>
       placeHold: (user, input) => placeHold(disclosure, user, input),
       liftHold: (user, id) => lift(disclosure, user, id),
     },
+    footage: {
+      search: (user, cameraIds, range) => searchFootage(disclosure, `user:${user.id}`, cameraIds, range),
+      stillAt: (look, ask) => stillAt(pictures, look, ask),
+      contactSheet: (look, ask) => contactSheetOf(pictures, look, ask),
+      cuts: (cameraId, range) => cutsIn(pictures, cameraId, range),
+    },
     retention: {
       marginUs: retention.marginUs,
       plan: (nowUs) => planDeletions(retention, nowUs),
       refusal: (nowUs) => refusalReason(retention, nowUs),
       confirm: (user, id) => confirmDeletion(retention, user, id),
+      preview: (cameraId, retentionDays) => previewDays(retention, cameraId, retentionDays),
+      propose: (user, input) => proposeRetention(retention, user, input),
+      confirmChange: (user, id) => confirmRetention(retention, user, id),
+      cancelChange: (user, id) => cancelRetention(retention, user, id),
     },
     audit: { verify: () => gateway.verifyAudit() },
     jobs,
+    hook: {
+      announceFile: (path) => announceFile(recordings, watcher, path),
+      announceCamera: (event) => announceCamera(recordings, watcher, event),
+    },
   };
-}
-
-async function sessionSecret(dataDir: string): Promise<string> {
-  const path = join(dataDir, 'keys', 'session-secret');
-  const known = await readTextIfThere(path);
-  if (known !== null && known.length >= 32) return known;
-  const made = randomBytes(48).toString('base64url');
-  await writeDurably(path, made, 0o600);
-  return made;
 }

@@ -6,10 +6,12 @@ import { parseArgs } from 'node:util';
 import type { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import { openGateway, redactionOf } from '../app.js';
+import { initOf } from '../domain/fragment.js';
 import { maskEveryone } from '../domain/redaction-plan.js';
 import { parseInstant } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
 import { sha256File, writeDurably } from '../platform/durable-file.js';
+import { withJoined } from '../platform/joined-file.js';
 import { decisionsForm, zonesForm } from '../redaction/forms.js';
 import type { CopyLabel } from '../redaction/label.js';
 import { defaultRedaction, redactFile, reportOf } from '../redaction/redact.js';
@@ -62,6 +64,11 @@ export function redact(program: Command): void {
       const to = resolve(output);
       if (!existsSync(from))
         throw new GatewayError('not-found', `There is no file ${from}.`, { remedy: 'Check the path.' });
+      const init = initOf(from);
+      if (init !== null && !existsSync(init))
+        throw new GatewayError('not-found', `${from} is a fragment, and there is no ${init}.`, {
+          remedy: 'Put its initialisation segment beside it under this name.',
+        });
       if (from === to)
         throw new GatewayError('usage', 'Input and output are the same file.', {
           remedy: 'Name another output: an original is never overwritten.',
@@ -81,25 +88,28 @@ export function redact(program: Command): void {
       const label = labelFrom(options, site?.site.timezone ?? 'Europe/Copenhagen');
       const bar = progressBar(basename(from));
       try {
-        const done = await redactFile({
-          input: from,
-          output: to,
-          replace: options.force === true,
-          decisions,
-          zones,
-          label,
-          settings: {
-            ...settings,
-            style: options.style,
-            vehicles: options.vehicles ?? settings.vehicles,
-          },
-          run: {
-            signal,
-            onProgress: ({ framesDone, framesTotal }) => {
-              bar.update(framesDone, framesTotal);
+        const redactWhole = (whole: string) =>
+          redactFile({
+            input: whole,
+            output: to,
+            replace: options.force === true,
+            decisions,
+            zones,
+            label,
+            settings: {
+              ...settings,
+              style: options.style,
+              vehicles: options.vehicles ?? settings.vehicles,
             },
-          },
-        });
+            run: {
+              signal,
+              onProgress: ({ framesDone, framesTotal }) => {
+                bar.update(framesDone, framesTotal);
+              },
+            },
+          });
+        const done =
+          init === null ? await redactWhole(from) : await withJoined([init, from], dirname(to), redactWhole, signal);
         if (options.report !== undefined)
           await writeDurably(resolve(options.report), JSON.stringify(reportOf(done.analysis)));
         if (site !== null) {

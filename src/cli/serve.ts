@@ -2,6 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Command } from 'commander';
 import { Cron } from 'croner';
+import type { ApiDeps } from '../api/deps.js';
+import { makeHookApi } from '../api/hook-server.js';
 import { makeApi } from '../api/server.js';
 import { noteConfiguration, openGateway, type Gateway } from '../app.js';
 import { discoverCameras } from '../cameras/index.js';
@@ -10,7 +12,9 @@ import { loadConfig } from '../config.js';
 import { expirePackages } from '../disclosure/close.js';
 import { cleanUpAfterCrash } from '../disclosure/recovery.js';
 import { toGatewayError, GatewayError } from '../errors.js';
+import { readOrMakeSecret } from '../platform/secret.js';
 import { version } from '../platform/version.js';
+import { prunePictures } from '../recordings/pictures/cache.js';
 import { scanRoots } from '../recordings/scan.js';
 import { watchRoots } from '../recordings/watch.js';
 import { applyDeletions } from '../retention/delete.js';
@@ -18,7 +22,11 @@ import { removeExpiredSessions } from '../store/users.js';
 import { apiDeps } from './api-deps.js';
 import { define } from './command.js';
 import { discoveryOptions } from './discover.js';
+import { hookHosts, hookSecret } from './hook.js';
 import { makeJobs } from './jobs.js';
+
+/** How long a scan waits after something was overlooked: more of it may follow. */
+const scanSoonMs = 30_000;
 
 export function serve(program: Command): void {
   define(
@@ -43,10 +51,25 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     note('gateway.started', 'gateway', { version });
   });
   const jobs = makeJobs(gateway, signal);
-  const server = createServer(makeApi(await apiDeps(gateway, jobs)));
-  await listen(server, config.api.host, config.api.port);
+  // Set below, once there is something to trigger.
+  let scanSoon = (): void => undefined;
+  const watcher = await watchRoots(gateway.recordings, {
+    signal,
+    onOverlooked: () => {
+      scanSoon();
+    },
+  });
+  const deps = await apiDeps(gateway, jobs, watcher);
+  const server = createServer(makeApi(deps));
+  try {
+    await listen(server, config.api.host, config.api.port);
+  } catch (error) {
+    await watcher.close();
+    throw error;
+  }
   const { port } = server.address() as AddressInfo;
   log.info({ url: `http://${config.api.host}:${port}/` }, 'tredive is ready');
+  const hooks = await listenForHooks(gateway, deps);
 
   // One thing at a time each: a sweep that takes long is never started twice, and a failure is said and tried again.
   const timers: Cron[] = [];
@@ -64,7 +87,6 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     timers.push(new Cron('* * * * * *', { interval: seconds, startAt, protect: true }, attempt));
     return attempt();
   };
-  const watcher = await watchRoots(gateway.recordings, { signal });
   const sweep = async (): Promise<void> => {
     const result = await applyDeletions(gateway.retention, { signal });
     if (result.deleted > 0) log.info({ deleted: result.deleted, held: result.held }, 'retention sweep');
@@ -74,10 +96,29 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
       log.error({ late: result.late, deleted: result.deleted }, 'footage had passed its legal limit at this sweep');
   };
   // What was recorded while the gateway was down is known before the first sweep judges it.
-  await every('scan', config.recordings.rescanMinutes, () => scanRoots(gateway.recordings, { signal }));
+  const scan = onceAtATime(async () => {
+    await scanRoots(gateway.recordings, { signal });
+    await watcher.refresh();
+  });
+  const soon: { timer: NodeJS.Timeout | null } = { timer: null };
+  scanSoon = () => {
+    soon.timer ??= setTimeout(() => {
+      soon.timer = null;
+      // The one under way may have passed by already.
+      if (scan.isRunning()) scanSoon();
+      else {
+        scan.run().catch((error: unknown) => {
+          if (!signal.aborted) log.error({ err: toGatewayError(error) }, 'scan failed; it is tried again');
+        });
+      }
+    }, scanSoonMs);
+    soon.timer.unref();
+  };
+  await every('scan', config.recordings.rescanMinutes, scan.run);
   await every('retention sweep', config.retention.sweepMinutes, sweep);
   // A worker that was killed elsewhere leaves its request in the middle; its lease tells when nobody works on it any more.
   await every('clean-up', 1, () => cleanUpAfterCrash(gateway.disclosure));
+  await every('expiry of pictures', 10, () => Promise.resolve(prunePictures(gateway.pictures)));
   await every('expiry of packages', 60, async () => {
     await expirePackages(gateway.disclosure);
     removeExpiredSessions(store.db, store.clock.nowUs());
@@ -104,8 +145,12 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   });
   log.info('stopping');
   for (const timer of timers) timer.stop();
-  server.closeAllConnections();
-  await new Promise((closed) => server.close(closed));
+  scanSoon = () => undefined;
+  if (soon.timer !== null) clearTimeout(soon.timer);
+  for (const one of [server, ...hooks]) {
+    one.closeAllConnections();
+    await new Promise((closed) => one.close(closed));
+  }
   await watcher.close();
   await jobs.close();
   store.act('gateway', (note) => {
@@ -113,13 +158,54 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   });
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+/** The work, or what is left of it where it is under way: two callers wait for one run. */
+function onceAtATime(work: () => Promise<void>): {
+  readonly run: () => Promise<void>;
+  readonly isRunning: () => boolean;
+} {
+  let running: Promise<void> | null = null;
+  return {
+    run: () =>
+      (running ??= work().finally(() => {
+        running = null;
+      })),
+    isRunning: () => running !== null,
+  };
+}
+
+/**
+ * Listens for recorders on the loopback interface of both families. Without it they are still followed, only later: a port that
+ * is taken is said, and stops nothing.
+ */
+async function listenForHooks({ config, log }: Gateway, deps: ApiDeps): Promise<Server[]> {
+  if (config.hook.port === 0) return [];
+  const api = makeHookApi(deps, await readOrMakeSecret(config.data, hookSecret));
+  const servers: Server[] = [];
+  for (const host of hookHosts) {
+    const server = createServer(api);
+    try {
+      await listen(server, host, config.hook.port, 'hook.port');
+      servers.push(server);
+    } catch (error) {
+      const { code } = (error as Error).cause as NodeJS.ErrnoException;
+      // No IPv6 on this machine.
+      if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') continue;
+      log.error(
+        { err: toGatewayError(error), host },
+        'recorders cannot announce segments; they are found by the watch',
+      );
+    }
+  }
+  return servers;
+}
+
+function listen(server: Server, host: string, port: number, key = 'api.port'): Promise<void> {
   return new Promise((ready, failed) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       failed(
         error.code === 'EADDRINUSE'
           ? new GatewayError('conflict', `Port ${port} of ${host} is in use.`, {
-              remedy: 'Stop the other program, or set api.port.',
+              remedy: `Stop the other program, or set ${key}.`,
               cause: error,
             })
           : toGatewayError(error, `listening on ${host}:${port}`),

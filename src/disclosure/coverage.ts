@@ -1,22 +1,35 @@
 /** What is there for a request, what is missing from it, and what would be handed over. */
 import type { CameraPolicy } from '../domain/camera.js';
+import { coverRange, type Overlap, type RangeCoverage, type RecordingPart, type Shown } from '../domain/coverage.js';
 import { legalLimitUs } from '../domain/retention.js';
-import { gapToleranceUs, spanOf } from '../domain/manifest.js';
-import { gapsIn, type SegmentState, type TimeRange } from '../domain/segment.js';
-import { formatLocal } from '../domain/time.js';
+import { gapToleranceUs, spanOf, type LeftOut } from '../domain/manifest.js';
+import type { Segment, SegmentState, TimeQuality, TimeRange } from '../domain/segment.js';
 import { getCamera } from '../store/cameras.js';
+import type { Database } from '../store/database.js';
 import { deletionsIn } from '../store/deletions.js';
+import type { RequestItem } from '../store/requests.js';
 import { segmentsIn } from '../store/segments.js';
+import { streamsOf } from '../store/substreams.js';
 import type { DisclosureContext } from './context.js';
 
 export interface CoveredSegment extends TimeRange {
   readonly id: number;
+  /** Which stream of the camera: its own id for the main one. */
+  readonly streamId: string;
   readonly sizeBytes: number;
+  readonly width: number;
+  readonly height: number;
+  readonly codec: string;
   readonly hasAudio: boolean;
+  readonly timeQuality: TimeQuality;
   /** Only what is `indexed` is held and handed over; `deleting` is as good as gone. */
   readonly state: SegmentState;
   /** Older than the law allows without a ground for longer storage. */
   readonly pastLegalLimit: boolean;
+  /** What it is to the others; only a `primary` one is handed over. Null for what is going. */
+  readonly part: RecordingPart | null;
+  /** The primary ones that show its moments, where it is not handed over. */
+  readonly shownBy: readonly number[];
 }
 
 export interface DeletedRange extends TimeRange {
@@ -28,9 +41,17 @@ export interface DeletedRange extends TimeRange {
 
 export interface CameraCoverage {
   readonly cameraId: string;
+  /** The camera itself and its sub-streams. */
+  readonly streams: readonly string[];
   readonly segments: readonly CoveredSegment[];
-  /** Parts of the range that no indexed segment shows. */
+  /** With `gaps` a partition of the range. */
+  readonly covered: readonly TimeRange[];
+  /** Parts of the range that no indexed segment of any stream shows. */
   readonly gaps: readonly TimeRange[];
+  /** Which segment shows which moment best. */
+  readonly shows: readonly Shown[];
+  /** What two primary segments show both, such as a few seconds that a recorder repeats at the start of a file. */
+  readonly overlaps: readonly Overlap[];
   /** What deletion records say of the range. */
   readonly deleted: readonly DeletedRange[];
   /** Originals are whole files: what would be handed over can be wider than what was asked for. Null without any. */
@@ -51,66 +72,93 @@ export function coverageOf(
   return {
     cameras: [...new Set(cameraIds)].sort().map((cameraId) => {
       const policy: CameraPolicy = getCamera(db, cameraId);
-      const segments = segmentsIn(db, [cameraId], range).map((segment) => ({
-        id: segment.id,
-        startUs: segment.startUs,
-        endUs: segment.endUs,
-        sizeBytes: segment.sizeBytes,
-        hasAudio: segment.hasAudio,
-        state: segment.state,
-        pastLegalLimit: legalLimitUs(policy, segment.startUs) <= nowUs,
-      }));
-      const there = segments.filter((segment) => segment.state === 'indexed');
+      const { streams, found, cover } = lookAt(db, cameraId, range);
+      const segments = found.map((segment) => segmentView(segment, policy, cover, nowUs));
       return {
         cameraId,
+        streams,
         segments,
-        gaps: gapsIn(range, there, gapToleranceUs),
-        deleted: deletionsIn(db, [cameraId], range).map(({ startUs, endUs, ruleId, dueUs, doneUs }) => ({
+        covered: cover.covered,
+        gaps: cover.gaps,
+        shows: cover.shows,
+        overlaps: cover.overlaps,
+        deleted: deletionsIn(db, streams, range).map(({ startUs, endUs, ruleId, dueUs, doneUs }) => ({
           startUs,
           endUs,
           ruleId,
           dueUs,
           doneUs,
         })),
-        disclosed: spanOf(there),
+        disclosed: spanOf(segments.filter((one) => one.part === 'primary')),
       };
     }),
   };
 }
 
-const longRangeUs = 3_600_000_000;
-const manyCameras = 3;
+/**
+ * The segments that a camera's part of a disclosure consists of, by start; and how many others show the same moments. Those in
+ * `without` turned out to have no frame of the range, whatever the index says.
+ */
+export function primarySegments(
+  db: Database,
+  cameraId: string,
+  range: TimeRange,
+  without: ReadonlySet<number> = new Set(),
+): { readonly segments: readonly Segment[]; readonly leftOut: number } {
+  const { found, cover } = lookAt(db, cameraId, range, without);
+  const segments = found.filter((one) => cover.placed.get(one.id)?.part === 'primary');
+  return { segments, leftOut: cover.placed.size - segments.length };
+}
 
-/** What the one who asks should know before anybody relies on it. English; the page has its own words for the same facts. */
-export function warningsFor(coverage: Coverage, range: TimeRange, timeZone: string): string[] {
-  const local = (us: number): string => formatLocal(us, timeZone);
-  const warnings: string[] = [];
-  if (range.endUs - range.startUs > longRangeUs) {
-    warnings.push('The range is longer than 60 minutes: ask for no more than is needed.');
-  }
-  if (coverage.cameras.length > manyCameras) {
-    warnings.push(`${coverage.cameras.length} cameras are more than ${manyCameras}: ask for no more than is needed.`);
-  }
-  for (const { cameraId, segments, gaps, deleted, disclosed } of coverage.cameras) {
-    const of = `Camera "${cameraId}"`;
-    for (const gone of deleted) {
-      const when = gone.doneUs === null ? 'is being deleted' : `was deleted ${local(gone.doneUs)}`;
-      warnings.push(`${of}: ${local(gone.startUs)} to ${local(gone.endUs)} ${when} (${gone.ruleId}) and is not held.`);
-    }
-    if (disclosed === null) warnings.push(`${of} has no footage in this range.`);
-    else if (gaps.length > 0) warnings.push(`${of} has ${gaps.length} gaps in this range.`);
-    if (disclosed !== null && (disclosed.startUs < range.startUs || disclosed.endUs > range.endUs)) {
-      warnings.push(
-        `${of}: originals are whole files, so they show ${local(disclosed.startUs)} to ${local(disclosed.endUs)}.`,
-      );
-    }
-    const there = segments.filter((segment) => segment.state === 'indexed');
-    if (there.some((segment) => segment.hasAudio)) {
-      warnings.push(`${of} recorded sound: originals are only released with a reason for it.`);
-    }
-    if (there.some((segment) => segment.pastLegalLimit)) {
-      warnings.push(`${of} has footage that is past its legal limit: find out why it is still there.`);
-    }
-  }
-  return warnings;
+/**
+ * What the index has of a camera and range beside the prepared items, for the manifest: whoever reads it should know what was
+ * not handed over, and why. Looked at when the package is made, so that what was indexed since stands there too.
+ */
+export function leftOutOf(db: Database, cameraId: string, range: TimeRange, items: readonly RequestItem[]): LeftOut[] {
+  const { found, cover } = lookAt(db, cameraId, range);
+  const prepared = new Set(items.map((item) => item.segmentId));
+  return found.flatMap((segment): LeftOut[] => {
+    const placed = cover.placed.get(segment.id);
+    if (placed === undefined || prepared.has(segment.id)) return [];
+    const { startUs, endUs, sizeBytes } = segment;
+    const recorderName = segment.path.slice(segment.path.lastIndexOf('/') + 1);
+    // What stands in for it must have been prepared, or it would not stand in for anything.
+    const isShown = placed.shownBy.length > 0 && placed.shownBy.every((id) => prepared.has(id));
+    const why = isShown && placed.part !== 'primary' ? placed.part : 'not-prepared';
+    return [{ streamId: segment.cameraId, recorderName, startUs, endUs, sizeBytes, why }];
+  });
+}
+
+function lookAt(
+  db: Database,
+  cameraId: string,
+  range: TimeRange,
+  without: ReadonlySet<number> = new Set(),
+): { streams: string[]; found: Segment[]; cover: RangeCoverage } {
+  const streams = streamsOf(db, cameraId);
+  const found = segmentsIn(db, streams, range).sort((a, b) => a.startUs - b.startUs || a.id - b.id);
+  const there = found.filter((segment) => segment.state === 'indexed' && !without.has(segment.id));
+  const recordings = there.map((segment) => ({ ...segment, streamId: segment.cameraId }));
+  return { streams, found, cover: coverRange(range, recordings, gapToleranceUs) };
+}
+
+function segmentView(segment: Segment, policy: CameraPolicy, cover: RangeCoverage, nowUs: number): CoveredSegment {
+  const { id, startUs, endUs, sizeBytes, width, height, codec, hasAudio, timeQuality, state } = segment;
+  const placed = cover.placed.get(id);
+  return {
+    id,
+    streamId: segment.cameraId,
+    startUs,
+    endUs,
+    sizeBytes,
+    width,
+    height,
+    codec,
+    hasAudio,
+    timeQuality,
+    state,
+    pastLegalLimit: legalLimitUs(policy, startUs) <= nowUs,
+    part: placed?.part ?? null,
+    shownBy: placed?.shownBy ?? [],
+  };
 }

@@ -10,6 +10,7 @@ import { getCamera } from '../store/cameras.js';
 import { deletionsIn } from '../store/deletions.js';
 import { findHold, insertHold, liftHold } from '../store/holds.js';
 import { segmentsIn } from '../store/segments.js';
+import { allStreamsOf } from '../store/substreams.js';
 import { openTask } from '../store/tasks.js';
 import { formatUtc } from '../domain/time.js';
 
@@ -44,9 +45,11 @@ export function placeHold({ store }: { readonly store: Store }, user: User, inpu
     for (const id of input.cameraIds) {
       assertGroundOfClass(id, getCamera(db, id).class, input.ground);
     }
-    const found = segmentsIn(db, input.cameraIds, input);
+    // Every stream of a camera, and of each every copy: a copy that goes is a loss too.
+    const cameraIds = allStreamsOf(db, input.cameraIds);
+    const found = segmentsIn(db, cameraIds, input);
     const kept = found.filter((segment) => segment.state === 'indexed');
-    const gone = deletionsIn(db, input.cameraIds, input).length;
+    const gone = deletionsIn(db, cameraIds, input).length;
     if (kept.length === 0) {
       throw new GatewayError('footage-gone', 'There is no footage of these cameras in this range.', {
         remedy:
@@ -57,6 +60,7 @@ export function placeHold({ store }: { readonly store: Store }, user: User, inpu
     }
     const hold: Hold = {
       ...input,
+      cameraIds,
       id: `h-${randomUUID()}`,
       requestId: null,
       placedBy: `user:${user.id}`,
@@ -88,7 +92,7 @@ export function placeHold({ store }: { readonly store: Store }, user: User, inpu
       ...(hold.endUs - hold.startUs > 3_600_000_000
         ? ['The range is longer than 60 minutes: hold no more than is needed.']
         : []),
-      ...(new Set(hold.cameraIds).size > 3 ? ['More than 3 cameras: hold no more than is needed.'] : []),
+      ...(new Set(input.cameraIds).size > 3 ? ['More than 3 cameras: hold no more than is needed.'] : []),
       ...(gone > 0
         ? [`${gone} segments of this range were deleted before, or are being deleted: they are not held.`]
         : []),

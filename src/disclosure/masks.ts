@@ -25,6 +25,7 @@ import {
 } from '../store/requests.js';
 import { assertNoWorker, noApproval, requestSubject, underLease, type DisclosureContext, type Run } from './context.js';
 import { redactedPath, removeFiles } from './files.js';
+import { filesOfItem, withPlayable } from './fragment.js';
 import { contentOf, noteRendered, reasonOf } from './prepare.js';
 import { renderItem } from './render-item.js';
 
@@ -76,18 +77,25 @@ export async function setMasks(
         if (changes.length === 1) analyses.set(item.position, analysis);
       }
       for (const { item, decisions, output } of changes) {
-        const done = await renderItem(
-          ctx,
-          {
-            original: join(ctx.dataDir, item.originalPath),
-            output,
-            analysis: analyses.get(item.position) ?? (await readPlan(ctx, item, signal)),
-            decisions,
-            frames: { firstFrame: item.summary.firstFrame, endFrame: item.summary.endFrame },
-            request,
-            segment: item,
-          },
-          { ...run, signal },
+        const analysis = analyses.get(item.position) ?? (await readPlan(ctx, item, signal));
+        const done = await withPlayable(
+          ctx.dataDir,
+          { path: item.originalPath, initialisation: item.summary.initialisation ?? null },
+          (original) =>
+            renderItem(
+              ctx,
+              {
+                original,
+                output,
+                analysis,
+                decisions,
+                frames: { firstFrame: item.summary.firstFrame, endFrame: item.summary.endFrame },
+                request,
+                segment: item,
+              },
+              { ...run, signal },
+            ),
+          signal,
         );
         rendered.set(item.position, {
           ...item,
@@ -211,7 +219,7 @@ function finish(ctx: DisclosureContext, actor: Actor, id: string, rendered: Read
 
 /** Copies and plans that no item names any more. */
 export function unusedCopies(db: Database, id: string): DerivedFile[] {
-  const used = new Set(itemsOf(db, id).flatMap((item) => [item.originalPath, item.planPath, item.redactedPath]));
+  const used = new Set(itemsOf(db, id).flatMap(filesOfItem));
   return derivedOfRequest(db, id).filter((file) => file.path.startsWith('requests/') && !used.has(file.path));
 }
 

@@ -14,7 +14,9 @@ import { partialSuffix, sha256File, syncDirectory, syncFile, writeDurably } from
 import { getCamera } from '../store/cameras.js';
 import { deletionsIn } from '../store/deletions.js';
 import { getRequest, itemsOf, updateRequest, type RequestItem } from '../store/requests.js';
+import { allStreamsOf, streamsOf } from '../store/substreams.js';
 import { noApproval, requestSubject, type DisclosureContext } from './context.js';
+import { leftOutOf } from './coverage.js';
 import { packageFolder } from './files.js';
 
 export interface FilledPackage {
@@ -43,6 +45,7 @@ export async function fillPackage(
     const now = await gather(ctx, item, folder, packageNames(item, terms), signal);
     found.push(now);
     if (now.sha256 !== item.sha256) changed.push(`original ${item.position}`);
+    if (now.initSha256 !== item.summary.initialisation?.sha256) changed.push(`initialisation segment ${item.position}`);
     if (now.planSha256 !== item.planSha256) changed.push(`plan ${item.position}`);
     if (now.redactedSha256 !== item.redactedSha256) changed.push(`masked copy ${item.position}`);
   }
@@ -64,6 +67,7 @@ export async function fillPackage(
         site: ctx.site.name,
         journalNumber: request.journalNumber,
         redactedOnly: terms.redactedOnlyReason !== null,
+        fragments: items.some((item) => item.summary.initialisation !== undefined),
         packageKey: packageKeySha256,
       }),
     ),
@@ -73,7 +77,9 @@ export async function fillPackage(
       request,
       items,
       cameras: request.cameraIds.map((cameraId) => getCamera(db, cameraId)),
-      deletions: deletionsIn(db, request.cameraIds, request),
+      streams: (cameraId) => streamsOf(db, cameraId),
+      deletions: deletionsIn(db, allStreamsOf(db, request.cameraIds), request),
+      leftOut: (cameraId) => leftOutOf(db, cameraId, request, items),
       site: ctx.site,
       version: ctx.version,
       nowUs: clock.nowUs(),
@@ -86,10 +92,11 @@ export async function fillPackage(
   );
   // Our own reader is the first to refuse it: nothing is signed that a verifier would call misformed.
   parseManifest(manifest);
+  const inits = items.filter((item) => item.summary.initialisation !== undefined).length;
   const { sha256 } = await written('manifest.json', manifest);
   await written('manifest.sig', signManifest(manifest, ctx.packageKey));
   for (const name of ['originals', 'redacted', 'keys', 'audit', '.', '..']) await syncDirectory(join(folder, name));
-  return { manifestSha256: sha256, scopeHash: hashes.scopeHash, files: items.length * 2 + files.length };
+  return { manifestSha256: sha256, scopeHash: hashes.scopeHash, files: items.length * 2 + inits + files.length };
 }
 
 /** Puts an item's files into the package and hashes what lies there now. A missing file has the hash "". */
@@ -97,7 +104,7 @@ async function gather(
   ctx: DisclosureContext,
   item: RequestItem,
   folder: string,
-  names: { readonly original: string | null; readonly redacted: string },
+  names: ReturnType<typeof packageNames>,
   signal: AbortSignal,
 ): Promise<ScopeItem> {
   const take = async (path: string, name: string | null): Promise<string> => {
@@ -111,11 +118,13 @@ async function gather(
       throw signal.aborted ? error : toGatewayError(error, `packaging ${path}`);
     }
   };
+  const { initialisation } = item.summary;
   return {
     ...scopeItemOf(item),
     sha256: await take(item.originalPath, names.original),
     planSha256: await take(item.planPath, null),
     redactedSha256: await take(item.redactedPath, names.redacted),
+    ...(initialisation === undefined ? {} : { initSha256: await take(initialisation.path, names.init) }),
   };
 }
 

@@ -27,7 +27,7 @@ import {
   type RequestItem,
   type RequestRow,
 } from '../store/requests.js';
-import { segmentsIn } from '../store/segments.js';
+import { clocksOf } from '../store/segment-clocks.js';
 import {
   actorOf,
   assertNoWorker,
@@ -38,6 +38,7 @@ import {
   type DisclosureContext,
   type Run,
 } from './context.js';
+import { primarySegments } from './coverage.js';
 import {
   discardAll,
   itemPaths,
@@ -47,10 +48,14 @@ import {
   requestFolder,
   type ItemPaths,
 } from './files.js';
+import { copyInit, filesOfItem, initCopyPath, withPlayable } from './fragment.js';
 import { describeItem, folderFor, labelOf } from './render-item.js';
 
 interface Work {
+  /** As it is prepared: of the camera that was asked for. */
   readonly segment: Segment;
+  /** Which stream of the camera it is, where that is not the main one. */
+  readonly streamId: string | null;
   readonly paths: ItemPaths;
 }
 
@@ -77,10 +82,13 @@ export async function prepareRequest(
       removeFiles(ctx.dataDir, [requestFolder(id), packageFolder(id), packageArchive(id)]);
       const request = getRequest(ctx.store.db, id);
       const items: RequestItem[] = [];
-      for (const one of work) {
+      const queue = [...work];
+      const empty = new Set<number>();
+      for (let one = queue[0], next = 1; one !== undefined; one = queue[next++]) {
         assertMine();
         const item = await prepareItem(ctx, request, one, items.length, { ...run, signal });
         if (item !== null) items.push(item);
+        else queue.push(...standIns(ctx, actor, request, queue, empty.add(one.segment.id)));
       }
       signal.throwIfAborted();
       assertMine();
@@ -100,30 +108,70 @@ function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number
     assertNoWorker(request, clock.nowUs());
     // "preparing" without a living worker is what a crash leaves: it is taken up again.
     if (request.state !== 'preparing') assertTransition(id, request.state, 'preparing');
-    const segments = segmentsIn(db, request.cameraIds, request).filter((segment) => segment.state === 'indexed');
+    const found = request.cameraIds.map((cameraId) => ({ cameraId, ...primarySegments(db, cameraId, request) }));
+    const segments = found.flatMap(({ cameraId, segments: own }) => own.map((segment) => ({ cameraId, segment })));
     if (segments.length === 0) {
       throw new GatewayError('footage-gone', `Nothing of what request ${id} asks for is there any more.`, {
         remedy: 'The deletion records and the coverage of the request say why. Refuse or close it.',
       });
     }
-    const work = segments.map((segment, index) => ({
-      segment,
-      paths: itemPaths(id, index, segment, ctx.site.timezone),
-    }));
-    for (const { segment, paths } of work) {
-      for (const [kind, path] of [
-        ['original-copy', paths.original],
-        ['plan', paths.plan],
-        ['masked-copy', paths.redacted],
-      ] as const) {
-        registerDerived(db, { path, kind, requestId: id, segmentIds: [segment.id], createdUs: clock.nowUs() });
-      }
-    }
+    const work = register(ctx, id, segments, 0);
     if (request.state === 'approved') note('request.approval-voided', requestSubject(id), { why: 'prepared-anew' });
     replaceItems(db, id, []);
     updateRequest(db, id, 'preparing', { ...noApproval, failure: null, workerLeaseUs: untilUs });
-    note('request.preparation-started', requestSubject(id), { what: 'all', segments: segments.length });
+    note('request.preparation-started', requestSubject(id), {
+      what: 'all',
+      segments: segments.length,
+      // Recordings that show what these show: held, and not prepared a second time.
+      leftOut: found.reduce((sum, one) => sum + one.leftOut, 0),
+    });
     return work;
+  });
+}
+
+/** The segments with their places, and every file that will be made of them registered. Within an act. */
+function register(
+  ctx: DisclosureContext,
+  id: string,
+  segments: readonly { readonly cameraId: string; readonly segment: Segment }[],
+  firstIndex: number,
+): Work[] {
+  const { db, clock } = ctx.store;
+  return segments.map(({ cameraId, segment: indexed }, index): Work => {
+    const segment = { ...indexed, cameraId };
+    const paths = itemPaths(id, firstIndex + index, segment, ctx.site.timezone);
+    for (const [kind, path] of [
+      ['original-copy', paths.original],
+      ['original-copy', initCopyPath(segment, paths.original)],
+      ['plan', paths.plan],
+      ['masked-copy', paths.redacted],
+    ] as const) {
+      if (path === null) continue;
+      registerDerived(db, { path, kind, requestId: id, segmentIds: [segment.id], createdUs: clock.nowUs() });
+    }
+    return { segment, streamId: indexed.cameraId === cameraId ? null : indexed.cameraId, paths };
+  });
+}
+
+/** What was left out for recordings that have no frame of the range after all: their moments are shown by nobody then. */
+function standIns(
+  ctx: DisclosureContext,
+  actor: Actor,
+  request: RequestRow,
+  known: readonly Work[],
+  empty: ReadonlySet<number>,
+): Work[] {
+  const { db } = ctx.store;
+  const knownIds = new Set(known.map((one) => one.segment.id));
+  const more = request.cameraIds.flatMap((cameraId) =>
+    primarySegments(db, cameraId, request, empty)
+      .segments.filter((segment) => !knownIds.has(segment.id))
+      .map((segment) => ({ cameraId, segment })),
+  );
+  if (more.length === 0) return [];
+  return ctx.store.act(actor, (note) => {
+    note('request.preparation-started', requestSubject(request.id), { what: 'stand-ins', segments: more.length });
+    return register(ctx, request.id, more, known.length);
   });
 }
 
@@ -131,33 +179,41 @@ function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number
 async function prepareItem(
   ctx: DisclosureContext,
   request: RequestRow,
-  { segment, paths }: Work,
+  { segment, streamId, paths }: Work,
   position: number,
   run: Run & { readonly signal: AbortSignal },
 ): Promise<RequestItem | null> {
   const redactor = await redactorOf(ctx);
-  const original = join(ctx.dataDir, paths.original);
-  const { sha256, sizeBytes } = await copyOut(ctx, segment, original, run.signal);
-  const found = await redactor.redactPart(
-    {
-      input: original,
-      output: await folderFor(ctx, paths.redacted),
-      decisions: maskEveryone,
-      settings: ctx.redaction,
-      zones: ctx.zonesOf(segment.cameraId),
-      label: labelOf(ctx, { request, segment }),
-      run,
-    },
-    { startUs: segment.startUs, range: request },
+  const { sha256, sizeBytes } = await copyOut(ctx, segment, join(ctx.dataDir, paths.original), run.signal);
+  const initialisation = await copyInit(ctx, segment, paths.original, run.signal);
+  const output = await folderFor(ctx, paths.redacted);
+  const found = await withPlayable(
+    ctx.dataDir,
+    { path: paths.original, initialisation },
+    (input) =>
+      redactor.redactPart(
+        {
+          input,
+          output,
+          decisions: maskEveryone,
+          settings: ctx.redaction,
+          zones: ctx.zonesOf(segment.cameraId),
+          label: labelOf(ctx, { request, segment }),
+          run,
+        },
+        { startUs: segment.startUs, range: request },
+      ),
+    run.signal,
   );
   if (found === null) {
-    removeFiles(ctx.dataDir, [paths.original]);
+    removeFiles(ctx.dataDir, [paths.original, ...(initialisation === null ? [] : [initialisation.path])]);
     return null;
   }
   const { analysis, range: frames } = found;
   await writeDurably(join(ctx.dataDir, paths.plan), JSON.stringify(analysis));
   const copy = { output: paths.redacted, analysis, decisions: maskEveryone, frames };
   const rendered = await describeItem(ctx, copy, run.signal);
+  const clocks = clocksOf(ctx.store.db, segment.id);
   return {
     requestId: request.id,
     position,
@@ -194,10 +250,13 @@ async function prepareItem(
       operations: rendered.operations,
       overlaps: rendered.overlaps,
       breaks: breaksIn(analysis, segment.startUs),
+      ...(streamId !== null && { streamId }),
       timeSource: segment.timeSource,
       timeQuality: segment.timeQuality,
       timeDisagreementMs: segment.timeDisagreementMs,
       truncated: segment.truncated,
+      ...(clocks === null ? {} : { clocks }),
+      ...(initialisation === null ? {} : { initialisation }),
     },
   };
 }
@@ -260,7 +319,7 @@ function finish(ctx: DisclosureContext, actor: Actor, id: string, items: readonl
   ctx.store.act(actor, (note) => {
     assertTransition(id, getRequest(db, id).state, 'prepared');
     replaceItems(db, id, items);
-    const used = new Set(items.flatMap((item) => [item.originalPath, item.planPath, item.redactedPath]));
+    const used = new Set(items.flatMap(filesOfItem));
     // Of an earlier preparation, or of a recording without a frame in the range: those files are gone.
     for (const file of derivedOfRequest(db, id)) if (!used.has(file.path)) forgetDerived(db, file.id);
     updateRequest(db, id, 'prepared', { failure: null });

@@ -9,8 +9,10 @@ import { GatewayError } from '../errors.js';
 import { findCamera } from '../store/cameras.js';
 import { insertHold } from '../store/holds.js';
 import { getRequest, insertRequest, type RequestRow } from '../store/requests.js';
+import { allStreamsOf, mainOf } from '../store/substreams.js';
 import { requestSubject, type DisclosureContext } from './context.js';
-import { coverageOf, warningsFor, type Coverage } from './coverage.js';
+import { coverageOf, type Coverage } from './coverage.js';
+import { warningsFor } from './warnings.js';
 
 export interface CreatedRequest {
   readonly request: RequestRow;
@@ -46,9 +48,11 @@ export function createRequest(
       }),
     );
     assertScope(scope, policies, nowUs);
+    for (const cameraId of cameraIds) assertMainStream(cameraId, mainOf(db, cameraId));
     const coverage = coverageOf(ctx, cameraIds, scope);
     const held = coverage.cameras.flatMap(({ segments }) => segments.filter((one) => one.state === 'indexed'));
     if (held.length === 0) throw gone(ctx, coverage);
+    const heldIds = allStreamsOf(db, cameraIds);
     const reviewUs = nowUs + Math.min((options.holdDays ?? defaultHoldDays) * dayUs, maxHoldUs);
     insertRequest(db, { ...scope, cameraIds, id, requestedBy: user.id, requestedUs: nowUs });
     insertHold(db, {
@@ -57,29 +61,39 @@ export function createRequest(
       reference: scope.journalNumber,
       reason: scope.purpose,
       requestId: id,
-      cameraIds,
+      // Every stream, and of each every copy: losing one is a loss, whatever is handed over.
+      cameraIds: heldIds,
       startUs: scope.startUs,
       endUs: scope.endUs,
       placedBy: actor,
       placedUs: nowUs,
       reviewUs,
     });
-    const range = { cameras: cameraIds, startUs: scope.startUs, endUs: scope.endUs };
+    const range = { startUs: scope.startUs, endUs: scope.endUs };
     note('request.created', requestSubject(id), {
       ground: scope.ground,
       recipient: scope.recipient.kind,
+      cameras: cameraIds,
       ...range,
       segments: held.length,
       hold: holdId,
     });
     note('hold.placed', `hold:${holdId}`, {
       ground: 'disclosure-request',
+      cameras: heldIds,
       ...range,
       reviewUs,
       segments: held.length,
       request: id,
     });
     return { request: getRequest(db, id), coverage, warnings: warningsFor(coverage, scope, ctx.site.timezone) };
+  });
+}
+
+function assertMainStream(streamId: string, mainId: string | null): void {
+  if (mainId === null) return;
+  throw new GatewayError('input-invalid', `"${streamId}" is a sub-stream of camera "${mainId}".`, {
+    remedy: `Ask for "${mainId}": its sub-stream is taken where the main one shows nothing.`,
   });
 }
 

@@ -44,6 +44,7 @@ export const auditEventTypes = [
   'request.handed-over',
   'request.closed',
   'task.closed',
+  'footage.searched',
   'footage.viewed',
   'redaction.rendered',
   'model.added',

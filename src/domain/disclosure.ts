@@ -143,6 +143,8 @@ export interface ScopeItem {
   readonly startUs: number;
   readonly endUs: number;
   readonly sha256: string;
+  /** Of a fragment: hash of the initialisation segment that it is read behind. */
+  readonly initSha256?: string | undefined;
   /** Hash of what the detector and tracker found in it; the decisions below refer to its track numbers. */
   readonly planSha256: string;
   readonly decisions: MaskDecisions;
@@ -187,6 +189,8 @@ const itemJson = (item: ScopeItem): Json => ({
   planSha256: item.planSha256,
   redactedSha256: item.redactedSha256,
   decisions: recordedDecisions(item.decisions),
+  // Left out of a whole file, so that what was approved before there were fragments has the same hash.
+  ...(item.initSha256 === undefined ? {} : { initSha256: item.initSha256 }),
 });
 
 /** Two people: whoever asked may neither review the masks alone nor decide. */

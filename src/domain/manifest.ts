@@ -61,29 +61,72 @@ const decisions = recordWith(
   { mode: oneOf('people', 'whole-frame') },
 );
 
-const original = record({
-  /** Null where the terms keep the originals back; the hash stands all the same. */
-  path: nullOr(packagePath('originals')),
-  sha256: hash,
-  sizeBytes: whole(1),
-  /** What the recorder called it. */
+const original = recordWith(
+  {
+    /** Null where the terms keep the originals back; the hash stands all the same. */
+    path: nullOr(packagePath('originals')),
+    sha256: hash,
+    sizeBytes: whole(1),
+    /** What the recorder called it. */
+    recorderName: text(1_000, 1),
+    container: text(100),
+    codec: text(100),
+    width: whole(),
+    height: whole(),
+    hasAudio: yesNo,
+    range,
+    time: recordWith(
+      {
+        source: text(100),
+        quality: oneOf('agreed', 'single', 'disagreeing'),
+        disagreementMs: nullOr(whole(-Number.MAX_SAFE_INTEGER)),
+      },
+      {
+        /** What each clock said, where they disagree or the name has two meanings: what it can mean from when to when at most. */
+        clocks: record({
+          nameFrom: instant,
+          nameUntil: instant,
+          container: nullOr(instant),
+          recorder: nullOr(instant),
+          lastWrite: instant,
+        }),
+      },
+    ),
+    /** The file ends before its own index says. */
+    truncated: yesNo,
+    /** Stretches within the file of which it holds no frame. */
+    breaks: listOf(range, 100_000),
+  },
+  {
+    /** Which stream of the camera it is, where it is a sub-stream: the main one does not show its moments. */
+    streamId: text(500, 1),
+    /** Of a fragment: the initialisation segment that it is read behind, as the recorder wrote it. */
+    initialisation: record({
+      path: nullOr(packagePath('originals')),
+      sha256: hash,
+      sizeBytes: whole(1),
+      recorderName: text(1_000, 1),
+    }),
+  },
+);
+
+/** duplicate, sub-stream: the originals show its moments. not-prepared: indexed later, or without a frame in the range. */
+const leftOutReasons = ['duplicate', 'sub-stream', 'not-prepared'] as const;
+const leftOut = record({
+  streamId: text(500, 1),
   recorderName: text(1_000, 1),
-  container: text(100),
-  codec: text(100),
-  width: whole(),
-  height: whole(),
-  hasAudio: yesNo,
+  sizeBytes: whole(1),
   range,
-  time: record({
-    source: text(100),
-    quality: oneOf('agreed', 'single', 'disagreeing'),
-    disagreementMs: nullOr(whole(-Number.MAX_SAFE_INTEGER)),
-  }),
-  /** The file ends before its own index says. */
-  truncated: yesNo,
-  /** Stretches within the file of which it holds no frame. */
-  breaks: listOf(range, 100_000),
+  why: oneOf(...leftOutReasons),
 });
+
+/** A recording of the camera and range that is not handed over, before it has its place in a manifest. */
+export interface LeftOut extends TimeRange {
+  readonly streamId: string;
+  readonly recorderName: string;
+  readonly sizeBytes: number;
+  readonly why: (typeof leftOutReasons)[number];
+}
 
 const redacted = record({
   path: packagePath('redacted'),
@@ -120,23 +163,29 @@ const form = record({
     cameraIds: listOf(text(500, 1), 1_000),
   }),
   cameras: listOf(
-    record({
-      id: text(500, 1),
-      label: text(500),
-      class: kind<CameraClass>(classRules),
-      /** Whether sound of this camera may go along without a reason of its own. */
-      audioAllowed: yesNo,
-      /** From the first to the last instant that the originals of this camera show; null without any. */
-      disclosed: nullOr(range),
-      /** Parts of the requested range that no original shows. */
-      gaps: listOf(range, 100_000),
-      deleted: listOf(
-        record({ range, ruleId: text(200), due: instant, done: nullOr(instant), result: nullOr(text(100)) }),
-        100_000,
-      ),
-      /** Camera clock minus gateway clock; null where it was not measured. Times are never corrected by it. */
-      clock: nullOr(record({ offsetMs: whole(-Number.MAX_SAFE_INTEGER), uncertaintyMs: whole(), measured: instant })),
-    }),
+    recordWith(
+      {
+        id: text(500, 1),
+        label: text(500),
+        class: kind<CameraClass>(classRules),
+        /** Whether sound of this camera may go along without a reason of its own. */
+        audioAllowed: yesNo,
+        /** From the first to the last instant that the originals of this camera show; null without any. */
+        disclosed: nullOr(range),
+        /** Parts of the requested range that no original shows. */
+        gaps: listOf(range, 100_000),
+        deleted: listOf(
+          record({ range, ruleId: text(200), due: instant, done: nullOr(instant), result: nullOr(text(100)) }),
+          100_000,
+        ),
+        /** Camera clock minus gateway clock; null where it was not measured. Times are never corrected by it. */
+        clock: nullOr(record({ offsetMs: whole(-Number.MAX_SAFE_INTEGER), uncertaintyMs: whole(), measured: instant })),
+      },
+      {
+        /** Recordings of the range that stayed behind; not written where there are none. */
+        leftOut: listOf(leftOut, 100_000),
+      },
+    ),
     1_000,
   ),
   items: listOf(record({ position: whole(), cameraId: text(500, 1), original, redacted }), maxItems),
@@ -200,6 +249,7 @@ export function scopeOf(manifest: Manifest): { scope: RequestScope; items: Scope
       cameraId: item.cameraId,
       ...plain(item.original.range),
       sha256: item.original.sha256,
+      ...(item.original.initialisation === undefined ? {} : { initSha256: item.original.initialisation.sha256 }),
       planSha256: item.redacted.planSha256,
       redactedSha256: item.redacted.sha256,
       decisions: {
@@ -223,8 +273,12 @@ export function hashesOf(manifest: Manifest): { scopeHash: string; contentHash: 
 /** Every file that must be in the package with this content; the signature, the proof and the manifest stand beside. */
 export function filesOf(manifest: Manifest): { path: string; sha256: string; sizeBytes: number }[] {
   return [
-    ...manifest.items.flatMap(({ original: { path, sha256, sizeBytes } }) =>
-      path === null ? [] : [{ path, sha256, sizeBytes }],
+    ...manifest.items.flatMap(({ original }) =>
+      [original, original.initialisation].flatMap((file) =>
+        file === undefined || file.path === null
+          ? []
+          : [{ path: file.path, sha256: file.sha256, sizeBytes: file.sizeBytes }],
+      ),
     ),
     ...manifest.items.map(({ redacted: { path, sha256, sizeBytes } }) => ({ path, sha256, sizeBytes })),
     ...manifest.files,
@@ -268,6 +322,12 @@ function assertConsistent(manifest: Manifest): void {
     must(item.position === index, `${at}.position`, String(index));
     must(cameraIds.has(item.cameraId), `${at}.cameraId`, 'a camera that was requested');
     must((item.original.path === null) === (redactedOnlyReason !== null), `${at}.original.path`, 'as the terms say');
+    const { initialisation } = item.original;
+    must(
+      initialisation === undefined || (initialisation.path === null) === (item.original.path === null),
+      `${at}.original.initialisation.path`,
+      'as of the original',
+    );
     const camera = manifest.cameras.find((one) => one.id === item.cameraId);
     must(
       item.original.path === null || !item.original.hasAudio || camera?.audioAllowed === true || audioReason !== null,
@@ -277,6 +337,9 @@ function assertConsistent(manifest: Manifest): void {
     must(item.redacted.derivedFromSha256 === item.original.sha256, `${at}.redacted.derivedFromSha256`, 'its original');
     must(item.redacted.frames.first < item.redacted.frames.end, `${at}.redacted.frames`, 'at least one frame');
     checkRange(item.original.range, `${at}.original.range`);
+    for (const [name, said] of Object.entries(item.original.time.clocks ?? {})) {
+      if (said !== null) checkInstant(said, `${at}.original.time.clocks.${name}`);
+    }
     item.original.breaks.forEach((gap, gapIndex) => {
       checkRange(gap, `${at}.original.breaks[${gapIndex}]`);
     });
@@ -330,6 +393,9 @@ function checkCamera(
     checkRange(gone.range, `${at}.deleted[${index}]`);
     checkInstant(gone.due, `${at}.deleted[${index}].due`);
     if (gone.done !== null) checkInstant(gone.done, `${at}.deleted[${index}].done`);
+  });
+  camera.leftOut?.forEach((one, index) => {
+    checkRange(one.range, `${at}.leftOut[${index}].range`);
   });
   if (camera.clock !== null) checkInstant(camera.clock.measured, `${at}.clock.measured`);
 }

@@ -57,6 +57,37 @@ export function utcToUs(fields: LocalFields): Micros {
   return Date.UTC(year, month - 1, day, hour, minute, second) * usPerMs + microsecond;
 }
 
+/** A stretch of a time zone's clock without a change: as long as it is in force, one offset tells the instant. */
+interface Steady {
+  readonly fromUs: Micros;
+  readonly untilUs: Micros;
+  readonly offsetUs: number;
+}
+/** The stretch that was asked for last, by zone. Names come in their order, so it is nearly always the one. */
+const lastSteady = new Map<string, Steady>();
+/** No two clocks of a zone are further apart than a day: a reading so far from both ends of a stretch is in no other. */
+const changeReachUs = 26 * 3600 * usPerSecond;
+
+/** The instant of a wall clock's reading far from any change of the clock; null near one. */
+function steadyUs(fields: LocalFields, timeZone: string): Micros | null {
+  const known = lastSteady.get(timeZone);
+  const asUtcUs = utcToUs(fields);
+  const within = ({ fromUs, untilUs, offsetUs }: Steady): boolean =>
+    asUtcUs - offsetUs >= fromUs + changeReachUs && asUtcUs - offsetUs < untilUs - changeReachUs;
+  if (known !== undefined && within(known)) return asUtcUs - known.offsetUs;
+  const ms = Math.floor(asUtcUs / usPerMs);
+  const there = Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(timeZone);
+  const before = there.add({ nanoseconds: 1 }).getTimeZoneTransition('previous');
+  const after = there.getTimeZoneTransition('next');
+  const found: Steady = {
+    fromUs: before === null ? -Infinity : before.epochMilliseconds * usPerMs,
+    untilUs: after === null ? Infinity : after.epochMilliseconds * usPerMs,
+    offsetUs: Math.round(there.offsetNanoseconds / 1000),
+  };
+  lastSteady.set(timeZone, found);
+  return within(found) ? asUtcUs - found.offsetUs : null;
+}
+
 /**
  * A wall clock's reading in a time zone as an instant, or as the two it may be. Throws `input-invalid` for fields that are
  * no date, `config-invalid` for an unknown time zone.
@@ -65,6 +96,8 @@ export function localToUs(fields: LocalFields, timeZone: string): LocalReading {
   assertReal(fields);
   if (timeZone === 'UTC') return { kind: 'exact', us: utcToUs(fields) };
   assertTimeZone(timeZone);
+  const steady = steadyUs(fields, timeZone);
+  if (steady !== null) return { kind: 'exact', us: steady };
   const { year, month, day, hour, minute, second, microsecond } = fields;
   const wall = new Temporal.PlainDateTime(year, month, day, hour, minute, second, 0, 0, 0);
   const earlier = wall.toZonedDateTime(timeZone, { disambiguation: 'earlier' });

@@ -6,22 +6,29 @@ import {
   manifestFormat,
   rangeIn,
   spanOf,
+  type LeftOut,
   type Manifest,
+  type ManifestInstant,
   type ManifestItem,
 } from '../domain/manifest.js';
 import { recordedDecisions } from '../domain/mask-decisions.js';
 import { gapsIn } from '../domain/segment.js';
+import type { SegmentClocks } from '../domain/segment-clocks.js';
 import { GatewayError } from '../errors.js';
 import type { CameraRow } from '../store/cameras.js';
 import type { DeletionRow } from '../store/deletions.js';
-import type { RequestItem, RequestRow } from '../store/requests.js';
+import type { Initialisation, RequestItem, RequestRow } from '../store/requests.js';
 
 export interface ManifestInput {
   readonly request: RequestRow;
   readonly items: readonly RequestItem[];
   readonly cameras: readonly CameraRow[];
-  /** Deletions within the requested range, of any of the cameras. */
+  /** The streams that a camera is. */
+  readonly streams: (cameraId: string) => readonly string[];
+  /** Deletions within the requested range, of any stream of the cameras. */
   readonly deletions: readonly DeletionRow[];
+  /** Recordings of a camera and the range that stay behind. */
+  readonly leftOut: (cameraId: string) => readonly LeftOut[];
   readonly site: { readonly name: string; readonly timezone: string };
   readonly version: string;
   readonly nowUs: number;
@@ -45,16 +52,21 @@ export const scopeItemOf = (item: RequestItem): ScopeItem => ({
   planSha256: item.planSha256,
   decisions: item.decisions,
   redactedSha256: item.redactedSha256,
+  ...(item.summary.initialisation === undefined ? {} : { initSha256: item.summary.initialisation.sha256 }),
 });
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
-/** Names of an item's two files in the package; the original's is null where the terms keep it back. */
+/** Names of an item's files in the package; the original's are null where the terms keep it back, or where there is none. */
 export const packageNames = (
   item: RequestItem,
   terms: DecisionTerms,
-): { readonly original: string | null; readonly redacted: string } => ({
+): { readonly original: string | null; readonly init: string | null; readonly redacted: string } => ({
   original: terms.redactedOnlyReason === null ? `originals/${baseName(item.originalPath)}` : null,
+  init:
+    terms.redactedOnlyReason === null && item.summary.initialisation !== undefined
+      ? `originals/${baseName(item.summary.initialisation.path)}`
+      : null,
   redacted: `redacted/${baseName(item.redactedPath)}`,
 });
 
@@ -101,6 +113,10 @@ function cameraPart(camera: CameraRow, input: ManifestInput): Manifest['cameras'
   const zone = input.site.timezone;
   const shown = input.items.filter((item) => item.cameraId === camera.cameraId);
   const disclosed = spanOf(shown);
+  const leftOut = input.leftOut(camera.cameraId).map(({ startUs, endUs, ...rest }) => ({
+    ...rest,
+    range: rangeIn({ startUs, endUs }, zone),
+  }));
   return {
     id: camera.cameraId,
     label: camera.label,
@@ -109,7 +125,7 @@ function cameraPart(camera: CameraRow, input: ManifestInput): Manifest['cameras'
     disclosed: disclosed === null ? null : rangeIn(disclosed, zone),
     gaps: gapsIn(input.request, shown, gapToleranceUs).map((gap) => rangeIn(gap, zone)),
     deleted: input.deletions
-      .filter((deletion) => deletion.cameraId === camera.cameraId)
+      .filter((deletion) => input.streams(camera.cameraId).includes(deletion.cameraId))
       .map((deletion) => ({
         range: rangeIn(deletion, zone),
         ruleId: deletion.ruleId,
@@ -125,6 +141,7 @@ function cameraPart(camera: CameraRow, input: ManifestInput): Manifest['cameras'
             uncertaintyMs: Math.round(camera.clock.uncertaintyMs),
             measured: instantIn(camera.clock.measuredUs, zone),
           },
+    ...(leftOut.length > 0 && { leftOut }),
   };
 }
 
@@ -149,9 +166,12 @@ function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): Manife
         source: summary.timeSource,
         quality: summary.timeQuality,
         disagreementMs: summary.timeDisagreementMs === null ? null : Math.round(summary.timeDisagreementMs),
+        ...(summary.clocks === undefined ? {} : { clocks: clocksPart(summary.clocks, zone) }),
       },
       truncated: summary.truncated,
       breaks: summary.breaks.map((gap) => rangeIn(gap, zone)),
+      ...(summary.streamId !== undefined && { streamId: summary.streamId }),
+      ...(summary.initialisation === undefined ? {} : { initialisation: initPart(summary.initialisation, names.init) }),
     },
     redacted: {
       path: names.redacted,
@@ -166,5 +186,21 @@ function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): Manife
       uncertainSpans: summary.uncertainSpans,
       decisions: recordedDecisions(item.decisions),
     },
+  };
+}
+
+const initPart = (
+  { sha256, sizeBytes, recorderName }: Initialisation,
+  path: string | null,
+): NonNullable<ManifestItem['original']['initialisation']> => ({ path, sha256, sizeBytes, recorderName });
+
+function clocksPart(clocks: SegmentClocks, zone: string): NonNullable<ManifestItem['original']['time']['clocks']> {
+  const said = (us: number | null): ManifestInstant | null => (us === null ? null : instantIn(us, zone));
+  return {
+    nameFrom: instantIn(clocks.nameFromUs, zone),
+    nameUntil: instantIn(clocks.nameUntilUs, zone),
+    container: said(clocks.containerUs),
+    recorder: said(clocks.recorderUs),
+    lastWrite: instantIn(clocks.writtenUs, zone),
   };
 }

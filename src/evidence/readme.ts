@@ -4,17 +4,25 @@ export interface ReadmeFacts {
   readonly site: string;
   readonly journalNumber: string;
   readonly redactedOnly: boolean;
+  /** Whether some originals are fragments with their initialisation segments beside them. */
+  readonly fragments: boolean;
   readonly packageKey: string;
 }
 
 export function readme(facts: ReadmeFacts): string {
-  const { requestId, site, journalNumber, redactedOnly, packageKey } = facts;
+  const { requestId, site, journalNumber, redactedOnly, fragments, packageKey } = facts;
+  const alone = fragments && !redactedOnly;
   return `UDLEVERING AF TV-OVERVÅGNING / DISCLOSURE OF CCTV FOOTAGE
 Sag / case: ${requestId}    Journalnummer / journal number: ${journalNumber}    Sted / site: ${site}
 
 DANSK
 -----
-originals/     ${redactedOnly ? 'Ikke med i denne pakke; begrundelsen står i manifest.json.' : 'Optagelserne bit for bit, som optageren skrev dem. Bevismateriale.'}
+originals/     ${redactedOnly ? 'Ikke med i denne pakke; begrundelsen står i manifest.json.' : 'Optagelserne bit for bit, som optageren skrev dem. Bevismateriale.'}${
+    alone
+      ? `
+               En .m4s afspilles efter sin .init.mp4: cat NAVN.m4s.init.mp4 NAVN.m4s > film.mp4`
+      : ''
+  }
 redacted/      Slørede arbejdskopier (REDACTED-COPY), lavet af originalerne. Ikke originaler.
 manifest.json  Hvad pakken indeholder: tidsrum, kameraer, huller, slettede dele, SHA-256 af hver fil,
                hvem der har anmodet, gennemset og godkendt (som id), og hvad der er maskeret.
@@ -31,7 +39,12 @@ Oplysningerne er fortrolige. Slet pakken, når den ikke længere er nødvendig.
 
 ENGLISH
 -------
-originals/     ${redactedOnly ? 'Not in this package; manifest.json says why.' : 'The recordings bit for bit, as the recorder wrote them. Evidence.'}
+originals/     ${redactedOnly ? 'Not in this package; manifest.json says why.' : 'The recordings bit for bit, as the recorder wrote them. Evidence.'}${
+    alone
+      ? `
+               An .m4s is played behind its .init.mp4: cat NAME.m4s.init.mp4 NAME.m4s > film.mp4`
+      : ''
+  }
 redacted/      Masked working copies (REDACTED-COPY), made from the originals. Not originals.
 manifest.json  What the package holds: ranges, cameras, gaps, deleted parts, SHA-256 of each file,
                who asked, reviewed and approved (as ids), and what is masked.

@@ -31,7 +31,7 @@ const decoders = [
 ].join(',');
 
 /** An absolute `file:` name, so that neither a colon nor a leading dash in it means anything. */
-const fileName = (path: string): string => `file:${resolve(path)}`;
+export const fileName = (path: string): string => `file:${resolve(path)}`;
 
 /** The same thing has had different names through the years. */
 const isAtLeast = (binary: FfmpegBinary, major: number): boolean =>
@@ -45,7 +45,7 @@ const everyFrame = (binary: FfmpegBinary): string[] => [
 const alwaysFirst = ['-hide_banner', '-nostdin', '-loglevel', 'error', '-max_alloc', String(1 << 29)];
 
 /** The most that a hostile file may ask for; frames with errors in them are delivered. */
-const inputOptions = [
+export const inputOptions: readonly string[] = [
   ...alwaysFirst,
   ...['-protocol_whitelist', 'file,pipe', '-format_whitelist', demuxers, '-codec_whitelist', decoders],
   ...['-max_pixels', String(1 << 26), '-flags', '+output_corrupt'],
@@ -216,7 +216,7 @@ function aboutPicture(complaints: string): string[] {
 const repeats = (line: string): boolean => /^Last message repeated \d+ times$/.test(line);
 
 /** ffmpeg would wait for a named pipe without end, and tell of a folder or a missing file in words of its own. */
-function assertPlainFile(path: string, doing: string): void {
+export function assertPlainFile(path: string, doing: string): void {
   let isFile: boolean;
   try {
     isFile = statSync(path).isFile();

@@ -30,20 +30,24 @@ export const fileStamp = (file: Pick<TreeFacts, 'inode' | 'sizeBytes' | 'mtimeUs
 
 /** A stamp taken apart. Its form is the addon's own, whatever the disk holds. */
 export function readStamp(stamp: string): TreeRecord {
-  const [letter = '', first = '', sizeBytes = '', mtimeUs = ''] = stamp.split(' ');
+  // By hand, since this runs for every file that is new.
+  const inodeAt = stamp.indexOf(' ') + 1;
+  const letter = inodeAt === 0 ? stamp : stamp.slice(0, inodeAt - 1);
+  const sizeAt = stamp.indexOf(' ', inodeAt) + 1;
+  const timeAt = stamp.indexOf(' ', sizeAt) + 1;
   const kind = letter.toLowerCase();
   const utf8 = kind === letter;
   if (kind === 'd') return { kind: 'folder', utf8 };
-  if (kind === 'x') return { kind: 'unreadable', utf8, reason: errnoText(Number(first)) };
+  if (kind === 'x') return { kind: 'unreadable', utf8, reason: errnoText(Number(stamp.slice(inodeAt))) };
   return {
     kind: 'name',
     utf8,
     facts: {
       isFile: kind === 'f',
       isLink: kind === 'l',
-      sizeBytes: Number(sizeBytes),
-      inode: first,
-      mtimeUs: Number(mtimeUs),
+      sizeBytes: Number(stamp.slice(sizeAt, timeAt - 1)),
+      inode: stamp.slice(inodeAt, sizeAt - 1),
+      mtimeUs: Number(stamp.slice(timeAt)),
     },
   };
 }

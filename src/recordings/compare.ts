@@ -163,7 +163,8 @@ export async function compareWithIndex(db: Database, root: RecordingRoot, run: C
       }
       const letter = stamp.charAt(0);
       // Folders, and what is not UTF-8, stand outside the order.
-      if (letter === 'f' || letter === 'l' || letter === 'o') await passBefore(path);
+      const inOrder = letter === 'f' || letter === 'l' || letter === 'o';
+      if (inOrder && (segments.now !== null || quarantine.now !== null)) await passBefore(path);
       if (segments.now?.path === path && segments.now.stamp === stamp) {
         segments.advance();
         result.rows += 1;

@@ -11,8 +11,6 @@ export interface RecordingsContext {
   readonly roots: readonly RecordingRoot[];
   /** A file that was written to within this time is still open, and waits. */
   readonly quietMs: number;
-  /** Ask the disk instead of waiting to be told: network mounts announce nothing. */
-  readonly poll: boolean;
   /** In place of probing the file, and looking at it once more: for measuring and testing everything else. */
   readonly probe?: (root: RecordingRoot, path: string, met: FileStat) => Promise<Probed>;
   /** Enters a camera that nobody configured, in the transaction of its first segment. */
@@ -34,4 +32,8 @@ export interface RecordingRoot {
   /** Absolute. */
   readonly path: string;
   readonly layout: Layout;
+  /** Whether changes are asked for instead of waiting to be told; auto, where it is left out: on network mounts. */
+  readonly poll?: 'auto' | 'always' | 'never';
+  /** The path of this folder for the recorder, where that is another one. */
+  readonly seenAs?: string;
 }

@@ -2,12 +2,13 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Segment } from '../domain/segment.js';
+import type { SegmentClocks } from '../domain/segment-clocks.js';
 import type { FileStat, Probed, RecordingRoot, RecordingsContext } from './context.js';
 import { localToUs, usPerSecond } from '../domain/time.js';
 import type { TreeFacts } from '../platform/tree-walk.js';
 import { cameraIdOf, type LayoutMatch, type LayoutMiss, type NameTime } from './layouts/index.js';
 import { probeFile } from './probe.js';
-import { decideStart, earliestUs, futureBoundUs, latestOf } from './start-time.js';
+import { clocksToKeep, decideStart, earliestUs, futureBoundUs, latestOf, type StartClocks } from './start-time.js';
 
 export type Examined =
   | {
@@ -15,6 +16,8 @@ export type Examined =
       readonly path: string;
       readonly cameraLabel: string;
       readonly segment: Omit<Segment, 'id' | 'state'>;
+      /** What each clock said, where that has to be kept. */
+      readonly clocks: SegmentClocks | null;
     }
   | {
       readonly kind: 'quarantined';
@@ -166,27 +169,28 @@ export async function examine(
   if (match.open === true && ((await statOf(root, path))?.names ?? 1) > 1) return { kind: 'nothing', path };
 
   const cameraId = cameraIdOf(match.camera);
-  const nameUs = latestOf(match.start);
   const probed = ctx.probe === undefined ? probeAndLook(root, path, match.init) : ctx.probe(root, path, stat);
   const { probe, after } = await probed;
   if (after === null) return { kind: 'nothing', path };
-  if (!probe.ok) return quarantined(probe.reason, probe.detail, cameraId, nameUs);
-  const start = decideStart({
+  if (!probe.ok) return quarantined(probe.reason, probe.detail, cameraId, latestOf(match.start));
+  const clocks: StartClocks = {
     name: match.start,
     durationUs: probe.durationUs,
     creationTimeUs: probe.creationTimeUs,
     recorderClockUs: probe.recorderClockUs,
     mtimeUs: stat.mtimeUs,
     nowUs,
-  });
+  };
+  const start = decideStart(clocks);
   // A name that claims the past, the year 1970 for one, makes its file overdue: that is reported, and never deletes it.
-  if (!start.ok) return quarantined(start.reason, start.detail, cameraId, nameUs);
+  if (!start.ok) return quarantined(start.reason, start.detail, cameraId, latestOf(match.start));
   // Written to while it was read: what was read is of no file that exists.
   if (!sameFile(stat, after)) return { kind: 'open', path, stat: after, byName: false };
   return {
     kind: 'segment',
     path,
     cameraLabel: match.camera,
+    clocks: clocksToKeep(clocks, start),
     segment: {
       rootId: root.id,
       path,

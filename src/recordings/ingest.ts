@@ -1,12 +1,15 @@
 /** Enters what was examined, a batch in one transaction with one event. */
 import { classRules } from '../domain/camera.js';
 import type { Segment } from '../domain/segment.js';
+import { usPerMs } from '../domain/time.js';
 import { GatewayError } from '../errors.js';
 import type { Note } from '../store/audit-log.js';
 import { findCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
 import { findQuarantine, hasQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
-import { anyMissing, findByPath, insertIfNew, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
+import { insertAllIfNew } from '../store/segment-batch.js';
+import { anyMissing, findByPath, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
+import { putClocks } from '../store/segment-clocks.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
 import type { Examined } from './examine.js';
@@ -29,29 +32,18 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
     const cameras = new Set<string>();
     const mayReturn = anyMissing(db);
     const mayLeave = hasQuarantine(db, root.id);
+    const fresh = new Map<string, Extract<Examined, { kind: 'segment' }>>();
     for (const one of news) {
       if (one.kind === 'segment') {
-        const { segment } = one;
+        const bounded = mayLeave ? boundedByReceipt(db, one) : one;
+        const { segment } = bounded;
         if (!cameras.has(segment.cameraId)) {
           cameras.add(segment.cameraId);
           knowCamera(ctx, note, segment.cameraId, one.cameraLabel);
         }
         if (mayLeave) removeQuarantine(db, root.id, one.path);
-        if (mayReturn && takeBack(db, segment)) {
-          result.moved += 1;
-        } else if (insertIfNew(db, segment)) {
-          result.added += 1;
-        } else {
-          const known = findByPath(db, root.id, one.path);
-          if (known === null) throw new GatewayError('internal', 'A segment is neither new nor known.');
-          updateSegment(
-            db,
-            known.id,
-            isSameFootage(known, segment) ? { ...segment, cameraId: known.cameraId } : segment,
-          );
-          closeTask(db, 'segment-changed', changedSubject(known.id), clock.nowUs());
-          result.changed += 1;
-        }
+        if (mayReturn && takeBack(db, segment)) result.moved += 1;
+        else fresh.set(segment.path, bounded);
       } else if (one.kind === 'quarantined') {
         const known = findByPath(db, root.id, one.path);
         if (known === null) {
@@ -84,9 +76,71 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
         }
       }
     }
+    enter(ctx, fresh, result);
     note('recordings.indexed', `root:${root.id}`, { ...result });
   });
   return result;
+}
+
+/** Adds what is new, renews what the index has already, and keeps the clocks of either. */
+function enter(
+  { store: { db, clock } }: RecordingsContext,
+  fresh: ReadonlyMap<string, Extract<Examined, { kind: 'segment' }>>,
+  result: Ingested,
+): void {
+  const known = insertAllIfNew(
+    db,
+    [...fresh.values()].map(({ segment }) => segment),
+  );
+  result.added += fresh.size - known.length;
+  const renewed = new Set(known.map(({ path }) => path));
+  for (const segment of known) {
+    const before = rowOf(db, segment);
+    updateSegment(db, before.id, isSameFootage(before, segment) ? { ...segment, cameraId: before.cameraId } : segment);
+    closeTask(db, 'segment-changed', changedSubject(before.id), clock.nowUs());
+    result.changed += 1;
+  }
+  for (const { segment, clocks } of fresh.values()) {
+    if (clocks !== null || renewed.has(segment.path)) putClocks(db, rowOf(db, segment).id, clocks);
+  }
+}
+
+function rowOf(db: Database, { rootId, path }: Omit<Segment, 'id' | 'state'>): Segment {
+  const row = findByPath(db, rootId, path);
+  if (row === null) throw new GatewayError('internal', 'A segment is neither new nor known.');
+  return row;
+}
+
+/**
+ * A file that was in quarantine because its name claimed the future, until that time came: its frames are from before it was first
+ * seen, so its age counts from then, and a wrong clock does not keep it longer.
+ */
+function boundedByReceipt(
+  db: Database,
+  one: Extract<Examined, { kind: 'segment' }>,
+): Extract<Examined, { kind: 'segment' }> {
+  const { segment } = one;
+  const held = findQuarantine(db, segment.rootId, segment.path);
+  if (held?.reason !== 'impossible-time' || held.firstSeenUs >= segment.startUs) return one;
+  const aheadUs = segment.startUs - held.firstSeenUs;
+  return {
+    ...one,
+    segment: {
+      ...segment,
+      startUs: held.firstSeenUs,
+      endUs: segment.endUs - aheadUs,
+      timeSource: 'first-seen',
+      timeQuality: 'disagreeing',
+      timeDisagreementMs: Math.round(aheadUs / usPerMs),
+    },
+    clocks: one.clocks ?? {
+      nameFromUs: segment.startUs,
+      nameUntilUs: segment.startUs,
+      containerUs: null,
+      recorderUs: null,
+      writtenUs: segment.mtimeUs,
+    },
+  };
 }
 
 function knowCamera(ctx: RecordingsContext, note: Note, cameraId: string, label: string): void {

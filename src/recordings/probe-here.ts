@@ -16,6 +16,7 @@ import { looksLikeAvi, readAvi } from './containers/avi.js';
 import { looksLikeIsobmff, readIsobmff } from './containers/isobmff.js';
 import { readWithLibrary } from './containers/library.js';
 import { looksLikeMatroska, readMatroskaFacts } from './containers/matroska.js';
+import { looksLikeTransport, readTransport } from './containers/transport.js';
 import { ProbeRefusal, type MediaSummary, type ProbeReason } from './containers/summary.js';
 
 export type { MediaSummary, ProbeReason } from './containers/summary.js';
@@ -41,9 +42,9 @@ const maxDurationUs = 31 * 86_400 * 1e6;
 
 /**
  * Probes one file in this thread. Never throws: every file, and every lack of one, is a result or a failure with a closed
- * reason. Bounded in bytes and reads, and in time even where a read hangs on a dead network share; but not where the library
- * runs in a circle, which is why `probeFile` does this in a thread of its own. `init` is the path of the initialisation
- * segment that a fragment cannot be read without.
+ * reason. Bounded in bytes and reads, and in time between reads; but not where a read hangs on a dead network share or the library
+ * runs in a circle, which is why `probeFile` does this in a thread of its own. `init` is the path of the initialisation segment
+ * that a fragment cannot be read without.
  */
 export async function probeHere(
   path: string,
@@ -52,33 +53,20 @@ export async function probeHere(
 ): Promise<ProbeResult | ProbeFailure> {
   let file: BoundedFile;
   try {
-    file = await openBounded(path, limits);
+    file = openBounded(path, limits);
   } catch (error) {
     return { ok: false, reason: 'unreadable', detail: messageOf(error), file: null };
   }
   const { facts } = file;
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    // Later than the readers' own limit, so that it only ever fires for a read that does not come back.
-    timer = setTimeout(() => {
-      reject(new ProbeRefusal('unreadable', `no answer within ${limits.ms} ms`));
-    }, limits.ms + 500);
-  });
-  const work = init === undefined ? summarise(file) : summariseFragment(file, init, limits);
   try {
-    const summary = await Promise.race([work, tooLate]);
+    const summary = await (init === undefined ? summarise(file) : summariseFragment(file, init, limits));
     const broken = contradiction(summary);
     if (broken !== null) return { ok: false, reason: 'damaged', detail: broken, file: facts };
     return { ok: true, ...summary, file: facts };
   } catch (error) {
     return { ok: false, ...refusalOf(error), file: facts };
   } finally {
-    clearTimeout(timer);
-    // Not awaited: behind a hanging read it would hang too. A failure to close a file that was only read loses nothing.
-    void work
-      .catch(() => undefined)
-      .then(() => file.close())
-      .catch(() => undefined);
+    file.close();
   }
 }
 
@@ -96,9 +84,9 @@ async function summarise(file: BoundedFile): Promise<MediaSummary> {
     const facts = await readMatroskaFacts(file);
     return { ...(await readWithLibrary(file)), hasVideo: true, recorderClockUs: null, ...facts };
   }
-  const summary = await readWithLibrary(file);
+  const summary = (looksLikeTransport(head) ? await readTransport(file) : null) ?? (await readWithLibrary(file));
   // Transport packets have 188 bytes: a part of one at the end was cut off.
-  const truncated = summary.container === 'ts' && head[0] === 0x47 && sizeBytes % 188 !== 0;
+  const truncated = summary.container === 'ts' && looksLikeTransport(head) && sizeBytes % 188 !== 0;
   return { ...summary, hasVideo: true, creationTimeUs: null, recorderClockUs: null, truncated };
 }
 

@@ -31,6 +31,8 @@ interface Job {
 
 interface Thread {
   readonly worker: Worker;
+  /** 1 in its first element while it waits for the disk. */
+  readonly asking: Int32Array;
   job: Job | null;
   timer: NodeJS.Timeout | undefined;
 }
@@ -42,15 +44,19 @@ const threadMemoryMb = 512;
 /** What the thread may take beyond its own limit before it is held to be running in a circle. */
 const graceMs = 1500;
 
+/** Threads that wait for a dead disk. No further ones are sent after so many: the rest waits until the system gives up. */
+const hangingAtMost = 6;
+
 const threads: Thread[] = [];
+const hanging = new Set<Worker>();
 const waiting: Job[] = [];
 let lastId = 0;
 
 /**
  * Probes one file: what it is, or why it cannot be indexed. Every file, and every lack of one, has its verdict, and none
  * throws; GatewayError `internal` only where the compiled thread is missing. Safe to call for many files at once: they wait
- * for their turn. Takes about 1 ms for a sound MP4 or MKV however long it is, and about 50 to 150 ms for MPEG-TS. `init` is
- * the path of a fragment's initialisation segment.
+ * for their turn. Takes about a millisecond for a sound file however long it is. `init` is the path of a fragment's initialisation
+ * segment.
  */
 export function probeFile(
   path: string,
@@ -79,7 +85,8 @@ function threadScript(): string {
 function feed(script: string): void {
   while (waiting.length > 0) {
     let thread = threads.find((candidate) => candidate.job === null);
-    if (thread === undefined && threads.length < threadsAtMost) thread = start(script);
+    const more = threads.length < threadsAtMost && hanging.size < hangingAtMost;
+    if (thread === undefined && more) thread = start(script);
     const job = thread === undefined ? undefined : waiting.shift();
     if (thread === undefined || job === undefined) return;
     give(thread, job, script);
@@ -92,14 +99,16 @@ function give(thread: Thread, job: Job, script: string): void {
   thread.worker.ref();
   const limitMs = Math.max(0, job.request.limits.ms) + graceMs;
   thread.timer = setTimeout(() => {
-    drop(thread, script, `its index keeps the reader busy for more than ${limitMs} ms`);
+    if (Atomics.load(thread.asking, 0) === 1) drop(thread, script, `no answer within ${limitMs} ms`, 'unreadable');
+    else drop(thread, script, `its index keeps the reader busy for more than ${limitMs} ms`);
   }, limitMs);
   thread.worker.postMessage(job.request);
 }
 
 function start(script: string): Thread {
-  const worker = new Worker(script, { resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb } });
-  const thread: Thread = { worker, job: null, timer: undefined };
+  const asking = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(script, { workerData: asking, resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb } });
+  const thread: Thread = { worker, asking, job: null, timer: undefined };
   threads.push(thread);
   worker.on('message', (reply: ProbeReply) => {
     const { job } = thread;
@@ -113,6 +122,7 @@ function start(script: string): Thread {
     drop(thread, script, error.message);
   });
   worker.on('exit', () => {
+    hanging.delete(worker);
     drop(thread, script, 'the reader ended over it');
   });
   worker.unref();
@@ -126,14 +136,16 @@ function rest(thread: Thread): void {
 }
 
 /** Ends a thread, gives its file the verdict, and goes on with the others. Called again by the end itself: does nothing. */
-function drop(thread: Thread, script: string, detail: string): void {
+function drop(thread: Thread, script: string, detail: string, reason: 'damaged' | 'unreadable' = 'damaged'): void {
   const at = threads.indexOf(thread);
   if (at === -1) return;
   threads.splice(at, 1);
   const { job } = thread;
   rest(thread);
-  // Not awaited: its end frees nothing that anybody waits for, and its 'exit' comes back here to a thread no longer listed.
+  // Not awaited: its end frees nothing that anybody waits for, and its 'exit' comes back here to a thread no longer listed. One
+  // that waits for a dead disk ends when the system gives up.
+  if (reason === 'unreadable') hanging.add(thread.worker);
   void thread.worker.terminate();
-  job?.answer({ ok: false, reason: 'damaged', detail, file: null });
+  job?.answer({ ok: false, reason, detail, file: null });
   feed(script);
 }

@@ -51,8 +51,8 @@ export interface ScanRun {
   readonly acceptRoots?: readonly string[];
 }
 
-/** Rows in one transaction. */
-const batchSize = 2000;
+/** Rows in one transaction: about ten milliseconds, in which nobody else is answered; fewer would cost more in writing to disk. */
+const batchSize = 500;
 const probesAtOnce = 4;
 
 /** Indexes every root once. A root in doubt is left as it is and named in `refused`; if all are, that is an error. */
@@ -222,6 +222,7 @@ function makeEntry(ctx: RecordingsContext, root: RecordingRoot) {
     flush,
     /** Several at once: each takes the next when it is done with its last. */
     async visitAll(candidates: readonly Candidate[]): Promise<void> {
+      const pace = makePace();
       let at = 0;
       const take = async (): Promise<void> => {
         for (let next = candidates[at++]; next !== undefined; next = candidates[at++]) {
@@ -232,6 +233,7 @@ function makeEntry(ctx: RecordingsContext, root: RecordingRoot) {
             if (!isSystemError(error)) throw error;
             unreadable.push({ path: next.path, reason: toGatewayError(error).message });
           }
+          if (pace.spent()) await pace.rest();
         }
       };
       await Promise.all(Array.from({ length: Math.min(probesAtOnce, candidates.length) }, take));

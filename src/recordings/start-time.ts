@@ -14,13 +14,14 @@ import {
   type Micros,
 } from '../domain/time.js';
 import type { TimeQuality } from '../domain/segment.js';
+import type { SegmentClocks } from '../domain/segment-clocks.js';
 import type { NameTime } from './layouts/layout.js';
 
 /**
  * Which clock gave the start. name-utc, name-local: the name alone. name-by-container, name-by-mtime: the name in the
  * repeated hour, decided by that clock. container: the recorder wrote its wall clock into the file (MediaMTX), which is the
  * same clock as the name's and finer. date-by-container, date-by-mtime: the name has the day alone, and that clock the time
- * of day.
+ * of day. first-seen: the file was there before the time that its name claims.
  */
 export type TimeSource =
   | 'name-utc'
@@ -29,7 +30,8 @@ export type TimeSource =
   | 'name-by-mtime'
   | 'container'
   | 'date-by-container'
-  | 'date-by-mtime';
+  | 'date-by-mtime'
+  | 'first-seen';
 
 export type StartFailure = 'ambiguous-local-time' | 'nonexistent-local-time' | 'impossible-time' | 'no-time-of-day';
 
@@ -119,10 +121,29 @@ function dayOf({ fields, timeZone }: NameTime & { kind: 'date' }): { fromUs: Mic
   };
 }
 
+/** The instants that a name can mean: one, both of the repeated hour, or any of a day. */
+function meaningOf(name: NameTime): { readonly fromUs: Micros; readonly untilUs: Micros } {
+  if (name.kind === 'utc') return { fromUs: name.us, untilUs: name.us };
+  if (name.kind === 'date') return dayOf(name);
+  const readings = readingsOf(localToUs(name.fields, name.timeZone));
+  return { fromUs: Math.min(...readings), untilUs: Math.max(...readings) };
+}
+
 /** The latest instant that a name can mean: what bounds the age of a file of which nothing else is known. */
-export function latestOf(name: NameTime): Micros {
-  if (name.kind === 'utc') return name.us;
-  return name.kind === 'date' ? dayOf(name).untilUs : Math.max(...readingsOf(localToUs(name.fields, name.timeZone)));
+export const latestOf = (name: NameTime): Micros => (name.kind === 'utc' ? name.us : meaningOf(name).untilUs);
+
+/** What each clock said, to be kept where they disagree or the name has two meanings; else null, as the decision tells it all. */
+export function clocksToKeep(clocks: StartClocks, decision: StartDecision & { ok: true }): SegmentClocks | null {
+  const { source, quality } = decision;
+  if (quality !== 'disagreeing' && source !== 'name-by-container' && source !== 'name-by-mtime') return null;
+  const { fromUs, untilUs } = meaningOf(clocks.name);
+  return {
+    nameFromUs: fromUs,
+    nameUntilUs: untilUs,
+    containerUs: clocks.creationTimeUs,
+    recorderUs: clocks.recorderClockUs,
+    writtenUs: clocks.mtimeUs,
+  };
 }
 
 /**
@@ -158,7 +179,12 @@ function chooseOne(candidates: readonly [Micros, Micros], clocks: StartClocks, t
   }
   if (clear && container === undefined && mtime !== undefined) return { startUs: mtime, source: 'name-by-mtime' };
   const both = candidates.map((us) => formatLocal(us, timeZone)).join(' or ');
-  return { reason: 'ambiguous-local-time', detail: `${both}; no other clock decides it` };
+  const said =
+    creationTimeUs === null ? 'the container tells no time' : `the container says ${formatUtc(creationTimeUs)}`;
+  return {
+    reason: 'ambiguous-local-time',
+    detail: `${both}; no other clock decides it: ${said}, the last write was ${formatUtc(mtimeUs)}`,
+  };
 }
 
 /**

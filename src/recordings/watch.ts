@@ -1,200 +1,283 @@
 /**
- * Follows what is being written now. chokidar holds a watch for each folder and each file that it is pointed at, so it is
- * pointed at very little: each root, the folders that lead to the newest segment of each camera, and folders made since;
- * and in them only at files of the last minutes. Everything else is the periodic scan's.
+ * Follows what is being written now, so that a segment is in the index seconds after it is closed. Everything else is the periodic
+ * scan's: what was deleted, what is old, and whatever was missed here.
+ *
+ * A root on a local disk is watched; one whose changes are not told to this machine (a network mount) is asked: the same folders,
+ * every two seconds. One that cannot be watched because the system has no watches left is asked too, and a task says so.
  */
-import { watch, type FSWatcher } from 'chokidar';
-import { readdirSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toGatewayError } from '../errors.js';
-import { findByPath, newestPaths } from '../store/segments.js';
-import type { FileStat, RecordingRoot, RecordingsContext } from './context.js';
-import { examine, sameFile, statOf } from './examine.js';
-import { ingest } from './ingest.js';
-import { applyMoves, findMoved } from './moved.js';
-import { rootProblem } from './roots.js';
-import { namesBelow } from './walk.js';
+import { watchFolder, type WatchFolder } from '../platform/folder-watch.js';
+import { remoteFilesystem } from '../platform/mounts.js';
+import { closeTask, openTask, openTasks } from '../store/tasks.js';
+import { makeArrivals, type Arrivals, type Outcome } from './arrivals.js';
+import type { RecordingRoot, RecordingsContext } from './context.js';
+import { makeHotFolders, type HotFolders } from './hot-folders.js';
+import { raiseRootAlarm, rootProblem } from './roots.js';
+
+export interface WatchFigures {
+  /** Folders followed: at most 64 in each root, and 8 for each camera in it. */
+  readonly folders: number;
+  /** Watches of the system: one for each folder of a root that is watched, none for one that is asked. */
+  readonly watches: number;
+  /** Files that are looked at until they are closed. */
+  readonly waiting: number;
+}
 
 export interface Watcher {
-  /** Folders watched now: bounded by cameras, not by files. */
-  folders(): number;
+  figures(): WatchFigures;
+  /** After a scan: follows the folders of cameras that it found. */
+  refresh(): Promise<void>;
+  /** A recorder says that a file of a root is closed. Never rejects. */
+  announced(rootId: string, path: string): Promise<Outcome>;
+  /** Ends after what is under way. */
   close(): Promise<void>;
 }
 
-/** A file that was last written to longer ago than this is the scan's. */
-const freshMs = 10 * 60_000;
-/** By then the watches of a new folder are set. */
-const secondLookMs = 2000;
-/** Folders that nothing new appeared in for this long are left to the scan. */
-const pruneEveryMs = 15 * 60_000;
-
-/** Starts watching every root; segments are indexed within about twice the quiet time after they are closed. */
-export async function watchRoots(ctx: RecordingsContext, run: { signal: AbortSignal }): Promise<Watcher> {
-  const watchers = await Promise.all(ctx.roots.map((root) => watchRoot(ctx, root, run.signal)));
-  return {
-    folders: () => watchers.reduce((sum, watcher) => sum + watcher.folders(), 0),
-    close: async () => {
-      await Promise.all(watchers.map((watcher) => watcher.close()));
-    },
-  };
+export interface WatchRun {
+  readonly signal: AbortSignal;
+  /** Something is there that only a scan will find: a root came back, or more came at once than can be followed. */
+  readonly onOverlooked?: () => void;
+  /** In place of the system's watches: to make them fail. */
+  readonly watchFolder?: WatchFolder;
 }
 
-/** Every folder on the way from the root to a file, the root ('') first. */
-const foldersTo = (path: string): string[] =>
-  path.split('/').map((_part, index, parts) => parts.slice(0, index).join('/'));
+const tickMs = 500;
+/** How often a root that is asked is asked. */
+const askEveryMs = 2000;
+/** How often folders are looked after that tell by themselves: what was lost of that is found then. */
+const lookAfterEveryMs = 60_000;
+const refreshEveryMs = 60_000;
+/** How often a root is asked whether it is the one that it was. */
+const trustEveryMs = 5000;
+/** A folder that says it is not what it was is believed this often: one with a name of its own in it says so all the time. */
+const staleEveryMs = 2000;
+/** A disk that gives no answer for so long is not asked again until it has answered. */
+const patienceMs = 10_000;
+const tryAgainMs = 15 * 60_000;
+const limitTask = 'watch-limited';
 
-/** Folders where something is being written: those of the newest segments, and the youngest at each level below the root. */
-function hotFolders(ctx: RecordingsContext, root: RecordingRoot): Set<string> {
-  const hot = new Set(['']);
-  for (const path of newestPaths(ctx.store.db, root.id)) for (const folder of foldersTo(path)) hot.add(folder);
-  // A camera that is being recorded for the first time has no segment yet: its folder is young.
-  const youngest = (folder: string, depth: number): void => {
-    if (depth === 0) return;
-    try {
-      for (const entry of readdirSync(join(root.path, folder), { withFileTypes: true })) {
-        if (!entry.isDirectory()) continue;
-        const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-        if (Date.now() - statSync(join(root.path, path)).mtimeMs > freshMs) continue;
-        hot.add(path);
-        youngest(path, depth - 1);
-      }
-    } catch (error) {
-      ctx.log.warn(
-        { root: root.id, err: toGatewayError(error) },
-        'a folder could not be read; the next scan tries again',
-      );
-    }
-  };
-  youngest('', 6);
-  return hot;
-}
-
-async function watchRoot(ctx: RecordingsContext, root: RecordingRoot, signal: AbortSignal): Promise<Watcher> {
-  const hot = hotFolders(ctx, root);
-  const pending = new Map<string, { stat: FileStat | null; timer: NodeJS.Timeout }>();
-  let working: Promise<void> = Promise.resolve();
-  let closed = false;
-
-  /** Looks again after the quiet time, until the file has not changed between two looks. */
-  const soon = (path: string, stat: FileStat | null): void => {
-    if (closed || signal.aborted) return;
-    clearTimeout(pending.get(path)?.timer);
-    const timer = setTimeout(
-      () => {
-        working = working.then(() => settle(path));
-      },
-      Math.max(ctx.quietMs, 200),
-    );
-    pending.set(path, { stat, timer });
-  };
-
-  const settle = async (path: string): Promise<void> => {
-    const before = pending.get(path)?.stat ?? null;
-    pending.delete(path);
-    try {
-      if (closed || rootProblem(ctx.store.db, root.id, root.path) !== null) return;
-      const now = await statOf(root, path);
-      if (now === null) return;
-      const isNew = now.isFile && findByPath(ctx.store.db, root.id, path) === null;
-      const move = isNew ? await findMoved(ctx, root, path, now) : null;
-      if (move !== null) {
-        applyMoves(ctx, root, [move]);
-        return;
-      }
-      const found = await examine(ctx, root, path, before !== null && sameFile(before, now));
-      // What is open by its name is announced under the next one; what was abandoned so is the scan's.
-      if (found.kind === 'open' && found.byName) return;
-      if (found.kind === 'open') soon(path, found.stat);
-      else ingest(ctx, root, [found]);
-    } catch (error) {
-      ctx.log.error(
-        { root: root.id, err: toGatewayError(error) },
-        'a new file could not be indexed; the next scan tries again',
-      );
-    }
-  };
-
-  const toRelative = (path: string): string => relative(root.path, path).replaceAll('\\', '/');
-  const watcher: FSWatcher = watch(
-    [...hot].map((folder) => join(root.path, folder)),
-    {
-      depth: 0,
-      ignoreInitial: true,
-      followSymlinks: false,
-      alwaysStat: true,
-      usePolling: ctx.poll,
-      interval: 2000,
-      ignored: (_path, stats) => stats?.isFile() === true && Date.now() - stats.mtimeMs > freshMs,
-    },
+/** Starts following every root. Does not keep the process alive. */
+export async function watchRoots(ctx: RecordingsContext, run: WatchRun): Promise<Watcher> {
+  const roots = new Map(
+    await Promise.all(ctx.roots.map(async (root) => [root.id, await followRoot(ctx, root, run)] as const)),
   );
-  watcher.on('add', (path) => {
-    soon(toRelative(path), null);
-  });
-  watcher.on('change', (path) => {
-    soon(toRelative(path), null);
-  });
-  const follow = (folder: string): void => {
-    if (hot.has(folder)) return;
-    hot.add(folder);
-    watcher.add(join(root.path, folder));
-  };
-  /** What lies in a new folder already, and the folders in it: a watch tells only of what comes after it was set. */
-  const enter = async (folder: string): Promise<void> => {
-    try {
-      for await (const { names, folders } of namesBelow(root.path, folder, signal)) {
-        for (const below of folders) follow(below);
-        for (const name of names) {
-          if (!pending.has(name) && findByPath(ctx.store.db, root.id, name) === null) soon(name, null);
-        }
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      ctx.log.error(
-        { root: root.id, err: toGatewayError(error) },
-        'a new folder could not be read; the next scan tries again',
-      );
-    }
-  };
-  const secondLooks = new Set<NodeJS.Timeout>();
-  watcher.on('addDir', (path) => {
-    const folder = toRelative(path);
-    if (folder === '' || hot.has(folder)) return;
-    follow(folder);
-    working = working.then(() => enter(folder));
-    // And once more when the watches are set: what came in between was told by nobody.
-    const timer = setTimeout(() => {
-      secondLooks.delete(timer);
-      if (!closed && !signal.aborted) working = working.then(() => enter(folder));
-    }, secondLookMs);
-    secondLooks.add(timer);
-  });
-  watcher.on('error', (error) => {
-    ctx.log.error({ root: root.id, err: toGatewayError(error) }, 'watching failed; the periodic scan goes on');
-  });
-  const prune = setInterval(() => {
-    const still = hotFolders(ctx, root);
-    for (const folder of hot) {
-      if (still.has(folder)) continue;
-      hot.delete(folder);
-      watcher.unwatch(join(root.path, folder));
-    }
-  }, pruneEveryMs);
-  prune.unref();
-
-  await new Promise<void>((ready) => {
-    watcher.once('ready', () => {
-      ready();
-    });
-  });
+  const all = [...roots.values()];
   return {
-    folders: () => hot.size,
+    figures: () => {
+      const sum = { folders: 0, watches: 0, waiting: 0 };
+      for (const { hot, arrivals } of all) {
+        sum.folders += hot.count();
+        sum.watches += hot.watches();
+        sum.waiting += arrivals.waiting();
+      }
+      return sum;
+    },
+    refresh: async () => {
+      await Promise.all(all.map((one) => one.refresh()));
+    },
+    announced: (rootId, path) => roots.get(rootId)?.arrivals.announced(path) ?? Promise.resolve('unreachable'),
     close: async () => {
-      closed = true;
-      clearInterval(prune);
-      for (const { timer } of pending.values()) clearTimeout(timer);
-      for (const timer of secondLooks) clearTimeout(timer);
-      await watcher.close();
-      await working;
+      await Promise.all(all.map((one) => one.close()));
     },
   };
+}
+
+interface Followed {
+  readonly hot: HotFolders;
+  readonly arrivals: Arrivals;
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function followRoot(ctx: RecordingsContext, root: RecordingRoot, run: WatchRun): Promise<Followed> {
+  const answers = makeAsking(root.path);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([run.signal, stop.signal]);
+  const overlooked = (): void => {
+    if (!signal.aborted) run.onOverlooked?.();
+  };
+  /** Whether changes are told; else they are asked for. */
+  let told = false;
+  let limitedAtMs: number | null = null;
+  /** Why the root cannot be followed now. Not asked yet is not trusted yet. */
+  let problem: string | null = 'not looked at yet';
+  let begun = false;
+  let stale = false;
+  const last = { trust: -Infinity, check: 0, refresh: 0, stale: -Infinity };
+
+  const arrivals = makeArrivals(ctx, root, { told: () => told, onOverlooked: overlooked });
+  const limited = (error: Error): void => {
+    limitedAtMs = performance.now();
+    if (!told) return;
+    setTold(false);
+    sayLimited(ctx, root, error);
+  };
+  const hot = makeHotFolders(ctx, root, {
+    signal,
+    watchFolder: run.watchFolder ?? watchFolder,
+    isAwaited: (path) => arrivals.isAwaited(path),
+    onName: (path) => {
+      arrivals.touched(path);
+    },
+    onOverlooked: overlooked,
+    onLimit: limited,
+    onStale: () => {
+      stale = true;
+    },
+  });
+  const setTold = (wanted: boolean): void => {
+    told = wanted;
+    try {
+      hot.setTold(wanted);
+    } catch (error) {
+      told = false;
+      limitedAtMs = performance.now();
+      sayLimited(ctx, root, error as Error);
+    }
+  };
+
+  /** The root is there, again or for the first time. */
+  const begin = async (): Promise<void> => {
+    const remote = remoteFilesystem(root.path);
+    const poll = root.poll ?? 'auto';
+    setTold(poll === 'never' || (poll === 'auto' && remote === null));
+    ctx.log.info({ root: root.id, watched: told, ...(remote !== null && { remote }) }, 'following a root');
+    if (told) sayUnlimited(ctx, root);
+    await hot.refresh();
+  };
+
+  const trust = async (): Promise<void> => {
+    const before = problem;
+    problem = (await answers())
+      ? rootProblem(ctx.store.db, root.id, root.path)
+      : `${root.path} gives no answer; is its server there?`;
+    if (signal.aborted) return;
+    if (problem === null && before !== null) {
+      await begin();
+      if (begun) {
+        ctx.log.warn({ root: root.id }, 'a root is back');
+        overlooked();
+      }
+    } else if (problem !== null && before === null) {
+      hot.clear();
+      arrivals.clear();
+      raiseRootAlarm(ctx, root, problem);
+    }
+    begun = true;
+  };
+
+  const due = (what: keyof typeof last, everyMs: number): boolean => {
+    const nowMs = performance.now();
+    if (nowMs - last[what] < everyMs) return false;
+    last[what] = nowMs;
+    return true;
+  };
+  const tick = async (): Promise<void> => {
+    let isStale = stale && due('stale', staleEveryMs);
+    if (isStale) stale = false;
+    if (due('trust', isStale ? 0 : trustEveryMs)) {
+      await trust();
+      if (problem === null && !signal.aborted) isStale ||= await hot.isReplaced();
+    }
+    if (problem !== null || signal.aborted) return;
+    if (limitedAtMs !== null && performance.now() - limitedAtMs > tryAgainMs) {
+      limitedAtMs = null;
+      setTold(true);
+      if (told) sayUnlimited(ctx, root);
+    }
+    if (isStale) hot.rewatch();
+    if (due('check', isStale ? 0 : told ? lookAfterEveryMs : askEveryMs)) await hot.check();
+    if (due('refresh', refreshEveryMs)) await hot.refresh();
+  };
+
+  let ticking: Promise<void> | null = null;
+  const step = (): Promise<void> =>
+    (ticking ??= tick()
+      .catch((error: unknown) => {
+        if (!signal.aborted) {
+          ctx.log.error({ root: root.id, err: toGatewayError(error) }, 'following a root failed; it is tried again');
+        }
+      })
+      .finally(() => {
+        ticking = null;
+      }));
+  await step();
+  const timer = setInterval(() => void step(), tickMs);
+  timer.unref();
+  return {
+    hot,
+    arrivals,
+    refresh: async () => {
+      await ticking;
+      if (problem === null && !signal.aborted) await hot.refresh();
+    },
+    close: async () => {
+      stop.abort();
+      clearInterval(timer);
+      await ticking;
+      hot.clear();
+      await arrivals.close();
+    },
+  };
+}
+
+/** Says whether a disk answers. Whoever asks waits, but not for ever: a mount whose server is away holds the thread that asks it. */
+function makeAsking(path: string): () => Promise<boolean> {
+  let asking: Promise<unknown> | null = null;
+  return async () => {
+    // Not asked again before it has answered: each question holds one of few threads.
+    asking ??= stat(path)
+      .catch(() => undefined)
+      .finally(() => {
+        asking = null;
+      });
+    const patience = new AbortController();
+    const late = sleep(patienceMs, false, { signal: patience.signal, ref: false }).catch(() => false);
+    const answered = await Promise.race([asking.then(() => true), late]);
+    patience.abort();
+    return answered;
+  };
+}
+
+function sayLimited(ctx: RecordingsContext, root: RecordingRoot, error: Error): void {
+  const { code } = error as NodeJS.ErrnoException;
+  const name = code === 'ENOSPC' ? 'max_user_watches' : 'max_user_instances';
+  const advice =
+    code === 'ENFILE'
+      ? 'The system has no open files left.'
+      : `Its limit fs.inotify.${name} is ${readLimit(name)}. Raise it with "sysctl -w fs.inotify.${name}=${code === 'ENOSPC' ? 524_288 : 1024}", and with the same in a file in /etc/sysctl.d for the next start.`;
+  ctx.log.error({ root: root.id, err: toGatewayError(error) }, 'a root cannot be watched; it is asked instead');
+  if (isSaid(ctx, root)) return;
+  ctx.store.act('gateway', (note) => {
+    openTask(ctx.store.db, {
+      kind: limitTask,
+      subject: `root:${root.id}`,
+      detail: `The system gives no more watches to follow root "${root.id}" with. It is asked every ${askEveryMs / 1000} seconds instead: nothing is lost, but that is more work. ${advice} It is tried again every ${tryAgainMs / 60_000} minutes.`,
+      createdUs: ctx.store.clock.nowUs(),
+    });
+    note('config.applied', `root:${root.id}`, { watched: false, reason: code ?? 'unknown' });
+  });
+}
+
+const isSaid = ({ store }: RecordingsContext, root: RecordingRoot): boolean =>
+  openTasks(store.db).some(({ kind, subject }) => kind === limitTask && subject === `root:${root.id}`);
+
+function sayUnlimited(ctx: RecordingsContext, root: RecordingRoot): void {
+  if (!isSaid(ctx, root)) return;
+  ctx.store.act('gateway', (note) => {
+    closeTask(ctx.store.db, limitTask, `root:${root.id}`, ctx.store.clock.nowUs());
+    note('config.applied', `root:${root.id}`, { watched: true });
+  });
+}
+
+function readLimit(name: string): string {
+  try {
+    return readFileSync(`/proc/sys/fs/inotify/${name}`, 'utf8').trim();
+  } catch {
+    // Hidden in some containers.
+    return 'unknown';
+  }
 }

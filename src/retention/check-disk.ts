@@ -1,6 +1,7 @@
 /** Checks the invariants of SCHEMA.md that only the disk can answer for. Reads names and sizes, no footage; changes nothing. */
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RequestState } from '../domain/disclosure.js';
 import { toGatewayError } from '../errors.js';
 import { growingSuffix, partialSuffix } from '../platform/durable-file.js';
 import type { Problem } from '../store/check.js';
@@ -17,7 +18,7 @@ export interface CheckPlaces {
 }
 
 /** Where everything that is made from footage lies, below the data folder. */
-const derivedFolders = ['requests', 'packages'];
+const derivedFolders = ['requests', 'packages', 'stills'];
 
 /** I6, I7 and I14. Where a root is in doubt its files are not judged: that it is not there says nothing about them. */
 export async function checkDisk(db: Database, { dataDir, rootPath }: CheckPlaces): Promise<Problem[]> {
@@ -48,16 +49,17 @@ function checkSegments(db: Database, rootId: string, path: string): Problem[] {
   return problems;
 }
 
-/** I7, both ways. A row comes before its file, so while a request is worked on a file may be missing or half written. */
+/** I7, both ways. A row comes before its file, so while a request or a picture is worked on a file may be missing or half written. */
 async function checkDerived(db: Database, dataDir: string): Promise<Problem[]> {
   const problems: Problem[] = [];
   const add = (detail: string): void => {
     problems.push({ invariant: 'I7', detail });
   };
   const known = new Set<string>();
-  for (const { id, path, kind, requestId } of listDerived(db)) {
+  for (const file of listDerived(db)) {
+    const { id, path, kind } = file;
     known.add(path);
-    if (['preparing', 'approved'].includes(getRequest(db, requestId).state)) {
+    if (file.requestId === null ? file.sizeBytes === null : isWorkedOn(getRequest(db, file.requestId).state)) {
       known.add(path + partialSuffix);
       known.add(path + growingSuffix);
       continue;
@@ -75,6 +77,8 @@ async function checkDerived(db: Database, dataDir: string): Promise<Problem[]> {
   }
   return problems;
 }
+
+const isWorkedOn = (state: RequestState): boolean => state === 'preparing' || state === 'approved';
 
 /** Files below `folder` that are not in `known`, not looking into folders that are. */
 async function* filesBelow(dataDir: string, folder: string, known: ReadonlySet<string>): AsyncGenerator<string> {

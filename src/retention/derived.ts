@@ -56,7 +56,8 @@ export async function removeDerivedOf(
   run.onStep?.('derived-synced');
   if (synced.length === 0) return { removed: 0, failures };
   store.act(run.actor, (note) => {
-    const requests = [...new Set(synced.map((file) => file.requestId))].sort();
+    // Pictures that were made to look at are of no request, and nobody waits for them.
+    const requests = [...new Set(synced.flatMap((file) => file.requestId ?? []))].sort();
     for (const file of synced) forgetDerived(store.db, file.id);
     for (const id of requests) {
       if (['refused', 'closed'].includes(getRequest(store.db, id).state)) continue;

@@ -1,13 +1,15 @@
 /** What is due: the pure rules give each camera's cutoff, SQL the candidates, and the rules again the fate of each one. */
+import type { DueFootage } from '../domain/brake.js';
 import type { CameraPolicy } from '../domain/camera.js';
 import type { Hold } from '../domain/hold.js';
 import { assertMargin, fateOf, legalLimitUs, limitFor, type SegmentFate } from '../domain/retention.js';
 import type { Segment } from '../domain/segment.js';
 import { listCameras } from '../store/cameras.js';
+import type { Database } from '../store/database.js';
 import { openIntentsAfter } from '../store/deletions.js';
 import { activeHolds } from '../store/holds.js';
 import { overdueQuarantine } from '../store/quarantine.js';
-import { findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
+import { dueTotals, findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
 import { maxListed, type DueSegment, type RetentionContext, type RetentionPlan, type RootProblem } from './context.js';
 import { brake, nothingBraked, shownUntil, type Braked, type DueTally } from './brake.js';
 import { lookAtRoot, refusalReason } from './trust.js';
@@ -42,22 +44,42 @@ export const cutoffOf = (
   return { ruleId, cutoffUs: nowUs - maxAgeUs };
 };
 
-/** Counts what is due of a camera, and what of that lies behind `shownUs`, up to where it was shown to somebody. */
-function tallyOf(cameraId: string, shownUs: number | null): { readonly due: DueTally; add(segment: Segment): void } {
+/** Sums up what is due of a camera, and what of that lies behind `shownUs`, up to where it was shown to somebody. */
+function tallyOf(cameraId: string, shownUs: number | null): { readonly due: DueTally; add(more: DueFootage): void } {
   const beyond = { segments: 0, footageUs: 0 };
   const due = { cameraId, segments: 0, footageUs: 0, oldestUs: 0, newestUs: 0, beyond };
   return {
     due,
-    // Oldest first, as the pages come.
-    add({ startUs, endUs }) {
-      if (due.segments === 0) due.oldestUs = startUs;
-      due.newestUs = startUs;
-      for (const sum of shownUs === null || startUs <= shownUs ? [due] : [due, beyond]) {
-        sum.segments += 1;
-        sum.footageUs += endUs - startUs;
+    /** Wholly before or wholly behind what was shown. */
+    add(more) {
+      due.oldestUs = due.segments === 0 ? more.oldestUs : Math.min(due.oldestUs, more.oldestUs);
+      due.newestUs = due.segments === 0 ? more.newestUs : Math.max(due.newestUs, more.newestUs);
+      for (const sum of shownUs === null || more.newestUs <= shownUs ? [due] : [due, beyond]) {
+        sum.segments += more.segments;
+        sum.footageUs += more.footageUs;
       }
     },
   };
+}
+
+/** What is due in a root as what was shown of it, and what lies behind. */
+function splitAt(due: DueFootage, shown: DueFootage | null): DueFootage[] {
+  if (shown === null || shown.segments === due.segments) return [due];
+  const segments = due.segments - shown.segments;
+  return [
+    shown,
+    { segments, footageUs: due.footageUs - shown.footageUs, oldestUs: shown.newestUs, newestUs: due.newestUs },
+  ];
+}
+
+/** Indexed segments of a camera that may be due, oldest first. A missing row ends by the same rule, but there is no footage to plan for. */
+function* dueOf(db: Database, cameraId: string, cutoffUs: number): Generator<Segment> {
+  for (let after: SegmentCursor | null = null; ;) {
+    const page: Segment[] = segmentsDue(db, cameraId, cutoffUs, after, pageSize);
+    for (const segment of page) if (segment.state === 'indexed') yield segment;
+    if (page.length < pageSize) return;
+    after = page.at(-1) ?? null;
+  }
 }
 
 /**
@@ -81,15 +103,16 @@ export function planSweep(
   const segments: DueSegment[] = [];
   const dueByRoot = new Map<string, number>();
   const cutoffs: { cameraId: string; ruleId: string; cutoffUs: number }[] = [];
-  const add = (segment: Segment, dueUs: number, ruleId: string, late: boolean): void => {
-    total.due += 1;
-    total.dueBytes += segment.sizeBytes;
-    if (late) total.late += 1;
-    dueByRoot.set(segment.rootId, (dueByRoot.get(segment.rootId) ?? 0) + 1);
-    if (segments.length < maxListed) {
-      const { id: segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes } = segment;
-      segments.push({ segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes, dueUs, ruleId, late });
-    }
+  const count = (rootId: string, due: number, sizeBytes: number, late: number): void => {
+    total.due += due;
+    total.dueBytes += sizeBytes;
+    total.late += late;
+    dueByRoot.set(rootId, (dueByRoot.get(rootId) ?? 0) + due);
+  };
+  const list = (segment: Segment, dueUs: number, ruleId: string, late: boolean): void => {
+    if (segments.length >= maxListed) return;
+    const { id: segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes } = segment;
+    segments.push({ segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes, dueUs, ruleId, late });
   };
 
   const rootProblems = new Map<string, string | null>();
@@ -104,26 +127,51 @@ export function planSweep(
   const tallies: DueTally[] = [];
   const policies = new Map<string, CameraPolicy>();
   for (const camera of listCameras(db)) {
-    policies.set(camera.cameraId, camera);
+    const { cameraId } = camera;
+    policies.set(cameraId, camera);
     const cutoff = cutoffOf(camera, nowUs, ctx.marginUs);
-    cutoffs.push({ cameraId: camera.cameraId, ...cutoff });
-    const tally = tallyOf(camera.cameraId, shown.get(camera.cameraId) ?? null);
-    let after: SegmentCursor | null = null;
-    for (;;) {
-      const page: Segment[] = segmentsDue(db, camera.cameraId, cutoff.cutoffUs, after, pageSize);
-      for (const segment of page) {
-        // Its row ends by the same rule, but there is no footage to count.
-        if (segment.state === 'missing') continue;
+    cutoffs.push({ cameraId, ...cutoff });
+    const shownUs = shown.get(cameraId) ?? null;
+    const tally = tallyOf(cameraId, shownUs);
+    const tallied = (): void => {
+      if (tally.due.segments > 0) tallies.push(tally.due);
+    };
+    if (situation.holds.some((hold) => hold.cameraIds.includes(cameraId))) {
+      for (const segment of dueOf(db, cameraId, cutoff.cutoffUs)) {
         const fate = fateIn(situation, segment, camera);
         if (fate.verdict === 'held') total.held += 1;
         if (fate.verdict !== 'delete') continue;
-        add(segment, fate.dueUs, fate.ruleId, fate.late);
-        if (problemOf(segment.rootId) === null) tally.add(segment);
+        count(segment.rootId, 1, segment.sizeBytes, fate.late ? 1 : 0);
+        list(segment, fate.dueUs, fate.ruleId, fate.late);
+        if (problemOf(segment.rootId) === null) {
+          const { startUs, endUs } = segment;
+          tally.add({ segments: 1, footageUs: endUs - startUs, oldestUs: startUs, newestUs: startUs });
+        }
       }
-      if (page.length < pageSize) break;
-      after = page.at(-1) ?? null;
+      tallied();
+      continue;
     }
-    if (tally.due.segments > 0) tallies.push(tally.due);
+    // Without a hold the rules ask for nothing but the start: SQLite counts by the limits that they give, and the rules are asked
+    // for those that are listed.
+    const lateUs = nowUs - legalLimitUs(camera, 0);
+    const before = new Map(
+      (shownUs === null ? [] : dueTotals(db, cameraId, Math.min(shownUs, cutoff.cutoffUs), lateUs)).map((due) => [
+        due.rootId,
+        due,
+      ]),
+    );
+    for (const due of dueTotals(db, cameraId, cutoff.cutoffUs, lateUs)) {
+      count(due.rootId, due.segments, due.sizeBytes, due.late);
+      if (problemOf(due.rootId) !== null) continue;
+      for (const part of splitAt(due, before.get(due.rootId) ?? null)) tally.add(part);
+    }
+    tallied();
+    if (segments.length === maxListed) continue;
+    for (const segment of dueOf(db, cameraId, cutoff.cutoffUs)) {
+      const { dueUs, ruleId, late } = fateIn(situation, segment, camera);
+      list(segment, dueUs, ruleId, late);
+      if (segments.length === maxListed) break;
+    }
   }
   // Begun and not finished: still on disk, and due whatever the plan is for.
   let afterId = 0;
@@ -133,7 +181,9 @@ export function planSweep(
       const segment = findById(db, intent.segmentId);
       const policy = policies.get(intent.cameraId);
       if (segment === null || policy === undefined) continue;
-      add(segment, intent.dueUs, intent.ruleId, nowUs >= legalLimitUs(policy, intent.startUs));
+      const late = nowUs >= legalLimitUs(policy, intent.startUs);
+      count(segment.rootId, 1, segment.sizeBytes, late ? 1 : 0);
+      list(segment, intent.dueUs, intent.ruleId, late);
     }
     if (page.length < pageSize) break;
     afterId = page.at(-1)?.id ?? afterId;

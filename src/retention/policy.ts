@@ -13,7 +13,9 @@ import {
 import { formatUtc } from '../domain/time.js';
 import { assertRight, type User } from '../domain/user.js';
 import { GatewayError } from '../errors.js';
+import type { Segment } from '../domain/segment.js';
 import type { Note } from '../store/audit-log.js';
+import type { Database } from '../store/database.js';
 import { getCamera, putCamera } from '../store/cameras.js';
 import {
   adoptChange,
@@ -24,6 +26,7 @@ import {
   rememberConfigured,
 } from '../store/retention-changes.js';
 import { segmentsDue, type SegmentCursor } from '../store/segments.js';
+import { listSubstreams } from '../store/substreams.js';
 import { closeTask, openTask } from '../store/tasks.js';
 import type { RetentionContext } from './context.js';
 import { cutoffOf, fateIn, situationAt } from './plan.js';
@@ -35,29 +38,47 @@ const taskOf = (cameraId: string): { kind: string; subject: string } => ({
 });
 
 /** What `after` deletes at `atUs` and the camera's policy of now does not. Looks at what is there now; changes nothing. */
-export function previewRetention(ctx: RetentionContext, after: CameraPolicy, atUs: number): RetentionPreview {
+function previewRetention(ctx: RetentionContext, after: CameraPolicy, atUs: number): RetentionPreview {
   const { db } = ctx.store;
   const before = getCamera(db, after.cameraId);
   const situation = situationAt(ctx, atUs);
   const total = { segments: 0, footageUs: 0, sizeBytes: 0, held: 0 };
   const { cutoffUs } = cutoffOf(after, atUs, ctx.marginUs);
-  let cursor: SegmentCursor | null = null;
-  for (;;) {
-    const page = segmentsDue(db, after.cameraId, cutoffUs, cursor, pageSize);
-    for (const segment of page) {
-      if (segment.state === 'missing' || fateIn(situation, segment, before).verdict !== 'keep') continue;
-      if (fateIn(situation, segment, after).verdict === 'held') {
-        total.held += 1;
-        continue;
+  for (const streamId of streamsOf(db, after.cameraId)) {
+    for (let cursor: SegmentCursor | null = null; ;) {
+      const page: Segment[] = segmentsDue(db, streamId, cutoffUs, cursor, pageSize);
+      for (const segment of page) {
+        if (segment.state === 'missing' || fateIn(situation, segment, before).verdict !== 'keep') continue;
+        if (fateIn(situation, segment, after).verdict === 'held') {
+          total.held += 1;
+          continue;
+        }
+        total.segments += 1;
+        total.footageUs += segment.endUs - segment.startUs;
+        total.sizeBytes += segment.sizeBytes;
       }
-      total.segments += 1;
-      total.footageUs += segment.endUs - segment.startUs;
-      total.sizeBytes += segment.sizeBytes;
+      if (page.length < pageSize) break;
+      cursor = page.at(-1) ?? null;
     }
-    cursor = page.at(-1) ?? null;
-    if (cursor === null) return { atUs, ...total };
   }
+  return { atUs, ...total };
 }
+
+/** What another period of a camera would delete, if it were proposed now. Null for one that is not shorter. */
+export function previewDays(ctx: RetentionContext, cameraId: string, retentionDays: number): RetentionPreview | null {
+  const { db, clock } = ctx.store;
+  const camera = getCamera(db, cameraId);
+  const after = { ...camera, retentionDays };
+  assertPolicy(after);
+  const isShorter = directionOf(camera, after) === 'shorter';
+  return isShorter ? previewRetention(ctx, after, clock.nowUs() + shorteningWaitsUs) : null;
+}
+
+/** A camera, and the streams that are it once more: they have its period. */
+const streamsOf = (db: Database, cameraId: string): string[] => [
+  cameraId,
+  ...listSubstreams(db).flatMap((stream) => (stream.cameraId === cameraId ? [stream.streamId] : [])),
+];
 
 export interface ProposedChange {
   readonly change: RetentionChange;
@@ -84,6 +105,12 @@ export function proposeRetention(
   const { store } = ctx;
   return store.act(`user:${user.id}`, (note) => {
     const camera = getCamera(store.db, input.cameraId);
+    const main = listSubstreams(store.db).find(({ streamId }) => streamId === input.cameraId);
+    if (main !== undefined) {
+      throw new GatewayError('conflict', `"${input.cameraId}" is camera "${main.cameraId}" once more.`, {
+        remedy: 'It has the period of that camera: change that.',
+      });
+    }
     const waiting = openChangeOf(store.db, input.cameraId);
     if (waiting !== null) {
       throw new GatewayError('conflict', `Another change of camera "${input.cameraId}" waits (${waiting.id}).`, {
@@ -96,10 +123,15 @@ export function proposeRetention(
       });
     }
     const after = { ...camera, retentionDays: input.retentionDays };
+    assertPolicy(after);
     if (directionOf(camera, after) === 'same') {
-      throw new GatewayError('input-invalid', `Camera "${input.cameraId}" keeps ${camera.retentionDays} days already.`, {
-        remedy: 'Nothing is left to do.',
-      });
+      throw new GatewayError(
+        'input-invalid',
+        `Camera "${input.cameraId}" keeps ${camera.retentionDays} days already.`,
+        {
+          remedy: 'Nothing is left to do.',
+        },
+      );
     }
     return open(ctx, note, after, `user:${user.id}`, input.reason.trim());
   });
@@ -121,7 +153,8 @@ export function proposeConfigured(
       const waiting = openChangeOf(store.db, policy.cameraId);
       rememberConfigured(store.db, policy.cameraId, configured);
       if (waiting !== null) end(ctx, note, waiting, 'replaced', 'gateway', store.clock.nowUs());
-      if (directionOf(camera, policy) !== 'same') open(ctx, note, policy, 'gateway', 'the configuration file was changed');
+      if (directionOf(camera, policy) !== 'same')
+        open(ctx, note, policy, 'gateway', 'the configuration file was changed');
       else if (waiting === null) note('camera.changed', `camera:${policy.cameraId}`, { configured: { ...configured } });
     });
   }
@@ -168,7 +201,9 @@ function describe({ id, cameraId, from, to, effectiveUs }: RetentionChange, prev
 function find(ctx: RetentionContext, id: string): RetentionChange {
   const change = openChanges(ctx.store.db).find((one) => one.id === id);
   if (change !== undefined) return change;
-  throw new GatewayError('not-found', `There is no change "${id}" that waits.`, { remedy: 'See "tredive camera list".' });
+  throw new GatewayError('not-found', `There is no change "${id}" that waits.`, {
+    remedy: 'See "tredive camera list".',
+  });
 }
 
 /**
@@ -237,7 +272,7 @@ function end(
 function apply(ctx: RetentionContext, note: Note, change: RetentionChange, by: Actor): void {
   const { db, clock } = ctx.store;
   const camera = getCamera(db, change.cameraId);
-  putCamera(db, { ...camera, ...change.to });
+  for (const streamId of streamsOf(db, change.cameraId)) putCamera(db, { ...getCamera(db, streamId), ...change.to });
   endChange(db, change.id, { outcome: 'applied', by, atUs: clock.nowUs() });
   const { kind, subject } = taskOf(change.cameraId);
   closeTask(db, kind, subject, clock.nowUs());

@@ -36,9 +36,11 @@ const queries: readonly { readonly invariant: string; readonly sql: string }[] =
   },
   {
     invariant: 'I3',
-    sql: `SELECT 'segment ' || id || ' has a path that is not below its root' FROM segment
-      WHERE path = '' OR instr('/' || path || '/', '//') > 0 OR instr('/' || path || '/', '/./') > 0
-        OR instr('/' || path || '/', '/../') > 0 OR instr(path, char(0)) > 0`,
+    sql: `SELECT 'segment ' || segment.id || ' has a path that is not below its root' FROM folder
+      JOIN segment ON folder_id = folder.id
+      WHERE name IN ('', '.', '..') OR instr(name, '/') > 0 OR instr(name, char(0)) > 0
+        OR (path <> '' AND (substr(path, -1) <> '/' OR instr('/' || path, '//') > 0 OR instr('/' || path, '/./') > 0
+          OR instr('/' || path, '/../') > 0 OR instr(path, char(0)) > 0))`,
   },
   {
     invariant: 'I3',
@@ -46,8 +48,11 @@ const queries: readonly { readonly invariant: string; readonly sql: string }[] =
   },
   {
     invariant: 'I3',
-    sql: `SELECT 'segment ' || id || ' is in quarantine too' FROM segment JOIN quarantine USING (root_id, path)
-      WHERE state = 'indexed'`,
+    sql: `SELECT 'segment ' || segment.id || ' is in quarantine too' FROM quarantine
+      JOIN folder ON folder.root_id = quarantine.root_id
+        AND folder.path = rtrim(quarantine.path, replace(quarantine.path, '/', ''))
+      JOIN segment ON folder_id = folder.id AND name = substr(quarantine.path, length(folder.path) + 1)
+      WHERE deleting = 0 AND missing_since_us IS NULL`,
   },
   {
     invariant: 'I4',
@@ -63,12 +68,12 @@ const queries: readonly { readonly invariant: string; readonly sql: string }[] =
   {
     invariant: 'I5',
     sql: `SELECT 'segment ' || id || ' is being deleted without an intent' FROM segment
-      WHERE state = 'deleting' AND NOT EXISTS (SELECT 1 FROM deletion WHERE segment_id = segment.id AND state = 'intended')`,
+      WHERE deleting = 1 AND NOT EXISTS (SELECT 1 FROM deletion WHERE segment_id = segment.id AND state = 'intended')`,
   },
   {
     invariant: 'I5',
     sql: `SELECT 'deletion ' || id || ' is intended, but its segment is not being deleted' FROM deletion WHERE state = 'intended'
-      AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.id = segment_id AND segment.state = 'deleting')`,
+      AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.id = segment_id AND segment.deleting = 1)`,
   },
   {
     invariant: 'I5',
@@ -76,9 +81,14 @@ const queries: readonly { readonly invariant: string; readonly sql: string }[] =
       WHERE state = 'done' AND EXISTS (SELECT 1 FROM segment WHERE segment.id = segment_id)`,
   },
   {
+    invariant: 'I5',
+    sql: `SELECT 'the id ' || (last_id + 1) || ', which the next segment gets, was given before' FROM segment_sequence
+      WHERE last_id < max(coalesce((SELECT max(id) FROM segment), 0), coalesce((SELECT max(segment_id) FROM deletion), 0))`,
+  },
+  {
     invariant: 'I6',
-    sql: `SELECT 'segment ' || id || ' is ' || state || iif(missing_since_us IS NULL, ' without', ' with') ||
-        ' the time since when it is missing' FROM segment WHERE (state = 'missing') <> (missing_since_us IS NOT NULL)`,
+    sql: `SELECT 'segment ' || id || ' is missing, and being deleted too' FROM segment
+      WHERE deleting = 1 AND missing_since_us IS NOT NULL`,
   },
   {
     invariant: 'I7',
@@ -121,12 +131,17 @@ const queries: readonly { readonly invariant: string; readonly sql: string }[] =
         || ' missing, ' || coalesce(f.size_bytes, 0) || ' bytes), but has ' || coalesce(s.segments, 0) || ' ('
         || coalesce(s.missing, 0) || ', ' || coalesce(s.size_bytes, 0) || ')' FROM camera
       LEFT JOIN camera_footage f ON f.camera_id = id
-      LEFT JOIN (SELECT camera_id, count(*) FILTER (WHERE state <> 'missing') AS segments,
-          count(*) FILTER (WHERE state = 'missing') AS missing,
-          coalesce(sum(size_bytes) FILTER (WHERE state <> 'missing'), 0) AS size_bytes FROM segment GROUP BY camera_id) s
-        ON s.camera_id = id
-      WHERE (coalesce(f.segments, 0), coalesce(f.missing, 0), coalesce(f.size_bytes, 0))
+      LEFT JOIN (SELECT camera_number, count(*) FILTER (WHERE missing_since_us IS NULL) AS segments,
+          count(*) FILTER (WHERE missing_since_us IS NOT NULL) AS missing,
+          coalesce(sum(size_bytes) FILTER (WHERE missing_since_us IS NULL), 0) AS size_bytes FROM segment GROUP BY camera_number) s
+        ON s.camera_number = f.number
+      WHERE f.number IS NULL OR (f.segments, f.missing, f.size_bytes)
         <> (coalesce(s.segments, 0), coalesce(s.missing, 0), coalesce(s.size_bytes, 0))`,
+  },
+  {
+    invariant: 'I15',
+    sql: `SELECT 'folder ' || id || ' has no segment, and should be gone with the last' FROM folder
+      WHERE NOT EXISTS (SELECT 1 FROM segment WHERE folder_id = folder.id)`,
   },
 ];
 

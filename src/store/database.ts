@@ -72,6 +72,18 @@ export function migrate(db: Database): void {
       db.pragma('foreign_keys = ON');
     }
   }
+  if (version < newest) giveBack(db);
+}
+
+/** After a table was built anew, its old pages make half of the file and all of the WAL. */
+function giveBack(db: Database): void {
+  const [free, all] = ['freelist_count', 'page_count'].map((name) => db.pragma(name, { simple: true }) as number);
+  try {
+    if ((free ?? 0) * 4 > (all ?? 0)) db.exec('VACUUM');
+    truncateWal(db);
+  } catch {
+    // No room to do it in, or somebody reads: the upgrade is done all the same, and the pages are used again.
+  }
 }
 
 /** Opens (and where needed makes or upgrades) the database. Throws `database-failed` with what to do. */

@@ -1,5 +1,6 @@
 /** Table `deletion`: intents, and the records that they become. */
 import type { Database } from './database.js';
+import { prepared } from './prepared.js';
 
 export interface DeletionIntent {
   readonly segmentId: number;
@@ -28,12 +29,11 @@ const columns = `id, segment_id AS segmentId, camera_id AS cameraId, start_us AS
 
 export function insertIntent(db: Database, intent: DeletionIntent): number {
   return Number(
-    db
-      .prepare(
-        `INSERT INTO deletion (segment_id, camera_id, start_us, end_us, size_bytes, inode, rule_id, due_us, intended_us, state)
-         VALUES (@segmentId, @cameraId, @startUs, @endUs, @sizeBytes, @inode, @ruleId, @dueUs, @intendedUs, 'intended')`,
-      )
-      .run(intent).lastInsertRowid,
+    prepared(
+      db,
+      `INSERT INTO deletion (segment_id, camera_id, start_us, end_us, size_bytes, inode, rule_id, due_us, intended_us, state)
+       VALUES (@segmentId, @cameraId, @startUs, @endUs, @sizeBytes, @inode, @ruleId, @dueUs, @intendedUs, 'intended')`,
+    ).run(intent).lastInsertRowid,
   );
 }
 
@@ -43,18 +43,18 @@ export const openIntents = (db: Database): DeletionRow[] =>
 
 /** Like openIntents, in pages by id, so that a disk that refuses everything for days does not fill the memory. */
 export const openIntentsAfter = (db: Database, afterId: number, limit: number): DeletionRow[] =>
-  db
-    .prepare(`SELECT ${columns} FROM deletion WHERE state = 'intended' AND id > ? ORDER BY id LIMIT ?`)
-    .all(afterId, limit) as DeletionRow[];
+  prepared(
+    db,
+    `SELECT ${columns} FROM deletion INDEXED BY deletion_open WHERE state = 'intended' AND id > ? ORDER BY id LIMIT ? + 0`,
+  ).all(afterId, limit) as DeletionRow[];
 
 /** True where an earlier deletion was refused for the very file that the index still names. */
 export const wasRefused = (db: Database, segment: { id: number; inode: string; sizeBytes: number }): boolean =>
-  db
-    .prepare(
-      `SELECT 1 FROM deletion WHERE segment_id = @id AND inode = @inode AND size_bytes = @sizeBytes
-         AND result = 'not-the-indexed-file' LIMIT 1`,
-    )
-    .get({ id: segment.id, inode: segment.inode, sizeBytes: segment.sizeBytes }) !== undefined;
+  prepared(
+    db,
+    `SELECT 1 FROM deletion INDEXED BY deletion_refused WHERE segment_id = @id AND inode = @inode
+       AND size_bytes = @sizeBytes AND result = 'not-the-indexed-file' LIMIT 1`,
+  ).get({ id: segment.id, inode: segment.inode, sizeBytes: segment.sizeBytes }) !== undefined;
 
 /** Cameras with a deletion that was tried and failed and is still to be done, with the oldest such footage. */
 export const failingCameras = (db: Database): { cameraId: string; segments: number; oldestUs: number }[] =>
@@ -74,7 +74,8 @@ export function finishIntent(
   id: number,
   end: { state: 'done' | 'refused'; result: NonNullable<DeletionRow['result']>; doneUs: number },
 ): void {
-  db.prepare(
+  prepared(
+    db,
     'UPDATE deletion SET state = @state, result = @result, done_us = @doneUs, last_error = NULL WHERE id = @id',
   ).run({
     id,
@@ -87,7 +88,7 @@ export function noteFailure(db: Database, id: number, error: string): void {
 }
 
 export const listDeletions = (db: Database, limit = 1000): DeletionRow[] =>
-  db.prepare(`SELECT ${columns} FROM deletion ORDER BY id DESC LIMIT ?`).all(limit) as DeletionRow[];
+  db.prepare(`SELECT ${columns} FROM deletion ORDER BY id DESC LIMIT ? + 0`).all(limit) as DeletionRow[];
 
 /** Deletions of these cameras in a range: what a request or hold that comes too late has to be told. */
 export const deletionsIn = (

@@ -1,27 +1,44 @@
 /** Tables `derived_file` and `derived_source`: what was made from footage and has to go with it. */
 import type { Database } from './database.js';
+import { prepared } from './prepared.js';
 
-export type DerivedKind = 'original-copy' | 'plan' | 'masked-copy' | 'package' | 'archive';
+export type RequestFileKind = 'original-copy' | 'plan' | 'masked-copy' | 'package' | 'archive';
+/** Made when somebody looks, for no request, and kept for hours. */
+export type PictureKind = 'still' | 'contact-sheet';
 
-export interface DerivedFile {
+interface File {
   readonly id: number;
   /** Relative to the data folder. A package is a folder, everything else a file. */
   readonly path: string;
-  readonly kind: DerivedKind;
+}
+export interface RequestFile extends File {
+  readonly kind: RequestFileKind;
   readonly requestId: string;
 }
+export interface PictureFile extends File {
+  readonly kind: PictureKind;
+  readonly requestId: null;
+  /** Null while it is made, and after a crash in between. */
+  readonly sizeBytes: number | null;
+  readonly createdUs: number;
+}
+export type DerivedFile = RequestFile | PictureFile;
 
-const columns = 'derived_file.id, path, kind, request_id AS requestId';
+const columns =
+  'derived_file.id, path, kind, request_id AS requestId, size_bytes AS sizeBytes, created_us AS createdUs';
 
 /** Registered before the file is written: a crash leaves a row without a file, never a file that nobody knows. */
 export function registerDerived(
   db: Database,
-  file: Omit<DerivedFile, 'id'> & { readonly segmentIds: readonly number[]; readonly createdUs: number },
+  file: (Pick<RequestFile, 'path' | 'kind' | 'requestId'> | Pick<PictureFile, 'path' | 'kind' | 'requestId'>) & {
+    readonly segmentIds: readonly number[];
+    readonly createdUs: number;
+  },
 ): number {
   const id = db
     .prepare(
       `INSERT INTO derived_file (path, kind, request_id, created_us) VALUES (@path, @kind, @requestId, @createdUs)
-       ON CONFLICT (path) DO UPDATE SET created_us = excluded.created_us RETURNING id`,
+       ON CONFLICT (path) DO UPDATE SET created_us = excluded.created_us, size_bytes = NULL RETURNING id`,
     )
     .pluck()
     .get({ path: file.path, kind: file.kind, requestId: file.requestId, createdUs: file.createdUs }) as number;
@@ -37,11 +54,29 @@ export const derivedOfSegment = (db: Database, segmentId: number): DerivedFile[]
     )
     .all(segmentId) as DerivedFile[];
 
-export const derivedOfRequest = (db: Database, requestId: string): DerivedFile[] =>
-  db.prepare(`SELECT ${columns} FROM derived_file WHERE request_id = ? ORDER BY id`).all(requestId) as DerivedFile[];
+export const derivedOfRequest = (db: Database, requestId: string): RequestFile[] =>
+  db.prepare(`SELECT ${columns} FROM derived_file WHERE request_id = ? ORDER BY id`).all(requestId) as RequestFile[];
 
 export const listDerived = (db: Database): DerivedFile[] =>
   db.prepare(`SELECT ${columns} FROM derived_file ORDER BY id`).all() as DerivedFile[];
+
+/** The picture of this path, or null where there is none. */
+export const findPicture = (db: Database, path: string): PictureFile | null =>
+  (prepared(db, `SELECT ${columns} FROM derived_file WHERE path = ? AND request_id IS NULL`).get(path) as
+    | PictureFile
+    | undefined) ?? null;
+
+/** Every picture, oldest first. */
+export const listPictures = (db: Database): PictureFile[] =>
+  prepared(
+    db,
+    `SELECT ${columns} FROM derived_file WHERE request_id IS NULL ORDER BY created_us, derived_file.id`,
+  ).all() as PictureFile[];
+
+/** Its file is whole. False where its row is gone: then it must not be there. */
+export const finishPicture = (db: Database, id: number, sizeBytes: number): boolean =>
+  prepared(db, 'UPDATE derived_file SET size_bytes = ? WHERE id = ? AND request_id IS NULL').run(sizeBytes, id)
+    .changes > 0;
 
 /** Only after the file itself is gone. */
 export function forgetDerived(db: Database, id: number): void {

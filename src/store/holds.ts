@@ -70,6 +70,17 @@ export const holdsCovering = (db: Database, cameraId: string, range: TimeRange, 
     .pluck()
     .all(cameraId, range.endUs, range.startUs, nowUs) as string[];
 
+/** Holds in force on a camera hold another one too from now on. Gives their ids. */
+export const extendHolds = (db: Database, cameraId: string, alsoId: string, nowUs: number): string[] =>
+  db
+    .prepare(
+      `INSERT INTO hold_camera (hold_id, camera_id) SELECT id, @alsoId FROM hold JOIN hold_camera ON hold_id = id
+         WHERE camera_id = @cameraId AND lifted_us IS NULL AND review_us > @nowUs
+       ON CONFLICT DO NOTHING RETURNING hold_id`,
+    )
+    .pluck()
+    .all({ cameraId, alsoId, nowUs }) as string[];
+
 /** True where it was in force until now. */
 export function liftHold(db: Database, id: string, by: string, atUs: number): boolean {
   return (

@@ -52,7 +52,7 @@ export const quarantineStamps = (db: Database, rootId: string, afterPath: string
   prepared(
     db,
     `SELECT path, reason, inode || ' ' || size_bytes || ' ' || mtime_us AS stamp FROM quarantine
-     WHERE root_id = ? AND path > ? AND reason <> 'name-not-utf8' ORDER BY path LIMIT ?`,
+     WHERE root_id = ? AND path > ? AND reason <> 'name-not-utf8' ORDER BY path LIMIT ? + 0`,
   ).all(rootId, afterPath, limit) as QuarantineStamp[];
 
 /** The others: they have no place in that order. */

@@ -4,6 +4,7 @@ import type { RecipientKind } from '../domain/camera.js';
 import type { Overlap } from '../domain/mask-overlaps.js';
 import type { MaskDecisions, Track } from '../domain/redaction-plan.js';
 import type { TimeQuality, TimeRange } from '../domain/segment.js';
+import type { SegmentClocks } from '../domain/segment-clocks.js';
 import { GatewayError } from '../errors.js';
 import type { Database } from './database.js';
 
@@ -192,6 +193,16 @@ export function renewLease(db: Database, id: string, heldUs: number, untilUs: nu
   );
 }
 
+/** The initialisation segment of an original that is a fragment. */
+export interface Initialisation {
+  /** Of its copy, relative to the data folder. */
+  readonly path: string;
+  /** What the recorder called it. */
+  readonly recorderName: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
 export interface ItemSummary {
   readonly frames: number;
   readonly seconds: number;
@@ -215,10 +226,16 @@ export interface ItemSummary {
   readonly overlaps?: readonly Overlap[] | undefined;
   /** Stretches within the file of which it holds no frame. */
   readonly breaks: readonly TimeRange[];
+  /** Set where the original is a sub-stream of the item's camera. */
+  readonly streamId?: string | undefined;
   readonly timeSource: string;
   readonly timeQuality: TimeQuality;
   readonly timeDisagreementMs: number | null;
+  /** What each clock said, where that was kept. */
+  readonly clocks?: SegmentClocks | undefined;
   readonly truncated: boolean;
+  /** Only of a fragment. */
+  readonly initialisation?: Initialisation | undefined;
 }
 
 export interface RequestItem {

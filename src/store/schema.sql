@@ -42,65 +42,129 @@ CREATE TABLE camera (
 CREATE UNIQUE INDEX camera_by_serial ON camera (manufacturer, serial) WHERE serial IS NOT NULL;
 CREATE UNIQUE INDEX camera_by_mac ON camera (mac) WHERE mac IS NOT NULL;
 
--- One recorded file.
-CREATE TABLE segment (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,      -- never reused, so that a deletion record names one file for ever
-  root_id TEXT NOT NULL REFERENCES root (id),  -- below which folder it lies
-  path TEXT NOT NULL,                        -- relative to the root, as the VMS named it
-  camera_id TEXT NOT NULL REFERENCES camera (id),  -- whose footage it is
-  start_us INTEGER NOT NULL,                 -- capture time of the oldest frame: every limit counts from here
-  end_us INTEGER NOT NULL,                   -- start plus media duration
-  time_source TEXT NOT NULL,                 -- which clock won: name-utc, name-local, container, ...
-  time_quality TEXT NOT NULL CHECK (time_quality IN ('agreed', 'single', 'disagreeing')),  -- whether the clocks agree
-  time_disagreement_ms INTEGER,              -- how far the other clocks are from the one that won
-  size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),  -- when indexed; deletion refuses another size
-  inode TEXT NOT NULL,                       -- when indexed, decimal; deletion refuses another inode
-  mtime_us INTEGER NOT NULL,                 -- when indexed: tells a rescan that nothing changed; never an age
-  container TEXT NOT NULL,                   -- by content, not by extension: mp4, matroska, mpegts, avi, ...
-  codec TEXT NOT NULL,                       -- of the video track
-  width INTEGER NOT NULL,                    -- pixels
-  height INTEGER NOT NULL,                   -- pixels
-  frame_rate REAL,                           -- average frames per second, where known
-  has_audio INTEGER NOT NULL CHECK (has_audio IN (0, 1)),  -- 1: there is a sound track; whether it may be handed over is the camera's
-  truncated INTEGER NOT NULL CHECK (truncated IN (0, 1)),  -- 1: cut short; what is playable is what is indexed
-  state TEXT NOT NULL CHECK (state IN ('indexed', 'deleting', 'missing')),  -- deleting: an intent is open (I5)
-  first_seen_us INTEGER NOT NULL,            -- when indexed
-  missing_since_us INTEGER,                  -- when it was found gone without us; null unless missing (I6)
-  UNIQUE (root_id, path),
-  CHECK (end_us > start_us),
-  CHECK ((state = 'missing') = (missing_since_us IS NOT NULL))
-) STRICT;
-CREATE INDEX segment_by_time ON segment (camera_id, start_us, end_us);
-CREATE INDEX segment_by_inode ON segment (inode);
-CREATE INDEX segment_missing ON segment (camera_id, start_us) WHERE state = 'missing';
--- Of ten minutes and more: a query for a range looks for them apart, and for all others only ten minutes back.
-CREATE INDEX segment_long ON segment (camera_id, start_us, end_us) WHERE end_us - start_us >= 600000000;
+-- A stream that a recorder keeps as a camera of its own, and that the configuration says is another camera once more.
+CREATE TABLE substream (
+  stream_id TEXT PRIMARY KEY REFERENCES camera (id),  -- the stream, as the layout names it
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- the camera that it is
+  CHECK (stream_id <> camera_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX substream_by_camera ON substream (camera_id);
 
--- How much of each camera is on disk, kept by the triggers below: counting millions of rows for each look at the list takes seconds.
+-- How much of each camera is on disk, kept by triggers: counting millions of rows for each look at the list takes seconds. Every
+-- camera has its row from the moment it is registered.
 CREATE TABLE camera_footage (
-  camera_id TEXT PRIMARY KEY REFERENCES camera (id),  -- whose footage it is
+  number INTEGER PRIMARY KEY,                -- by which its segments name the camera: a byte instead of its id in each of millions of rows
+  camera_id TEXT NOT NULL UNIQUE REFERENCES camera (id),  -- whose footage it is
   segments INTEGER NOT NULL,                 -- rows that are not missing
   missing INTEGER NOT NULL,                  -- rows that are
   size_bytes INTEGER NOT NULL                -- of those that are not missing, together
 ) STRICT;
-CREATE TRIGGER camera_footage_insert AFTER INSERT ON segment BEGIN
-  INSERT INTO camera_footage (camera_id, segments, missing, size_bytes)
-    VALUES (NEW.camera_id, NEW.state <> 'missing', NEW.state = 'missing', iif(NEW.state = 'missing', 0, NEW.size_bytes))
-    ON CONFLICT (camera_id) DO UPDATE SET segments = segments + excluded.segments, missing = missing + excluded.missing,
-      size_bytes = size_bytes + excluded.size_bytes;
+CREATE TRIGGER camera_footage_begin AFTER INSERT ON camera BEGIN
+  INSERT INTO camera_footage (camera_id, segments, missing, size_bytes) VALUES (NEW.id, 0, 0, 0);
 END;
-CREATE TRIGGER camera_footage_delete AFTER DELETE ON segment BEGIN
-  UPDATE camera_footage SET segments = segments - (OLD.state <> 'missing'), missing = missing - (OLD.state = 'missing'),
-    size_bytes = size_bytes - iif(OLD.state = 'missing', 0, OLD.size_bytes) WHERE camera_id = OLD.camera_id;
+
+-- A folder with segments in it. Its name is part of their paths, so it goes with the last of them (triggers below).
+CREATE TABLE folder (
+  id INTEGER PRIMARY KEY,                    -- by which its segments name it
+  root_id TEXT NOT NULL REFERENCES root (id),  -- below which root it lies
+  path TEXT NOT NULL CHECK (path = '' OR substr(path, -1) = '/'),  -- relative to the root, with a slash at its end; empty: the root itself
+  UNIQUE (root_id, path)
+) STRICT;
+
+-- What many segments have in common. A row stays when its last segment goes: it tells of nobody.
+CREATE TABLE segment_kind (
+  id INTEGER PRIMARY KEY,                    -- by which segments name it
+  time_source TEXT NOT NULL,                 -- which clock won: name-utc, name-local, container, ...
+  time_quality TEXT NOT NULL CHECK (time_quality IN ('agreed', 'single', 'disagreeing')),  -- whether the clocks agree
+  container TEXT NOT NULL,                   -- by content, not by extension: mp4, matroska, mpegts, avi, ...
+  codec TEXT NOT NULL,                       -- of the video track
+  width INTEGER NOT NULL,                    -- pixels
+  height INTEGER NOT NULL,                   -- pixels
+  has_audio INTEGER NOT NULL CHECK (has_audio IN (0, 1)),  -- 1: there is a sound track; whether it may be handed over is the camera's
+  UNIQUE (time_source, time_quality, container, codec, width, height, has_audio)
+) STRICT;
+
+-- One recorded file. Rows lie side by side as they are asked for, by camera and time: an hour of a camera is one or two pages, not
+-- a page for each of its segments.
+CREATE TABLE segment (
+  camera_number INTEGER NOT NULL REFERENCES camera_footage (number),  -- whose footage it is
+  start_us INTEGER NOT NULL,                 -- capture time of the oldest frame: every limit counts from here
+  id INTEGER NOT NULL,                       -- never reused, so that a deletion record names one file for ever (segment_sequence)
+  end_us INTEGER NOT NULL,                   -- start plus media duration
+  folder_id INTEGER NOT NULL REFERENCES folder (id),  -- where it lies
+  name TEXT NOT NULL CHECK (name <> '' AND instr(name, '/') = 0),  -- in that folder, as the VMS named it
+  kind_id INTEGER NOT NULL REFERENCES segment_kind (id),  -- what it has in common with others
+  time_disagreement_ms INTEGER,              -- how far the other clocks are from the one that won
+  size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),  -- when indexed; deletion refuses another size
+  inode INTEGER NOT NULL,                    -- when indexed; deletion refuses another inode. 64 bits: from 2^63 on it is stored less 2^64
+  mtime_us INTEGER NOT NULL,                 -- when indexed: tells a rescan that nothing changed; never an age
+  frames_per_1000_s INTEGER,                 -- average frame rate, where known
+  truncated INTEGER NOT NULL CHECK (truncated IN (0, 1)),  -- 1: cut short; what is playable is what is indexed
+  deleting INTEGER NOT NULL CHECK (deleting IN (0, 1)),  -- 1: an intent is open (I5)
+  first_seen_us INTEGER NOT NULL,            -- when indexed
+  missing_since_us INTEGER,                  -- when it was found gone without us; null while it is on disk (I6)
+  PRIMARY KEY (camera_number, start_us, id),
+  CHECK (end_us > start_us),
+  CHECK (deleting = 0 OR missing_since_us IS NULL)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX segment_by_id ON segment (id);
+CREATE UNIQUE INDEX segment_by_path ON segment (folder_id, name);
+CREATE INDEX segment_by_inode ON segment (inode);
+CREATE INDEX segment_missing ON segment (camera_number, start_us) WHERE missing_since_us IS NOT NULL;
+-- Of ten minutes and more: a query for a range looks for them apart, and for all others only ten minutes back.
+CREATE INDEX segment_long ON segment (camera_number, start_us, end_us) WHERE end_us - start_us >= 600000000;
+
+-- The highest id that a segment was ever given.
+CREATE TABLE segment_sequence (
+  only INTEGER PRIMARY KEY CHECK (only = 1),  -- one row
+  last_id INTEGER NOT NULL                   -- the next segment gets the one after it
+) STRICT;
+INSERT INTO segment_sequence (only, last_id) VALUES (1, 0);
+CREATE TRIGGER segment_id_once BEFORE INSERT ON segment WHEN NEW.id <= (SELECT last_id FROM segment_sequence)
+  BEGIN SELECT RAISE(ABORT, 'the id of a segment is never used twice'); END;
+
+CREATE TRIGGER segment_inserted AFTER INSERT ON segment BEGIN
+  UPDATE segment_sequence SET last_id = NEW.id;
+  UPDATE camera_footage SET segments = segments + (NEW.missing_since_us IS NULL),
+    missing = missing + (NEW.missing_since_us IS NOT NULL),
+    size_bytes = size_bytes + iif(NEW.missing_since_us IS NULL, NEW.size_bytes, 0) WHERE number = NEW.camera_number;
 END;
-CREATE TRIGGER camera_footage_update AFTER UPDATE OF camera_id, state, size_bytes ON segment BEGIN
-  UPDATE camera_footage SET segments = segments - (OLD.state <> 'missing'), missing = missing - (OLD.state = 'missing'),
-    size_bytes = size_bytes - iif(OLD.state = 'missing', 0, OLD.size_bytes) WHERE camera_id = OLD.camera_id;
-  INSERT INTO camera_footage (camera_id, segments, missing, size_bytes)
-    VALUES (NEW.camera_id, NEW.state <> 'missing', NEW.state = 'missing', iif(NEW.state = 'missing', 0, NEW.size_bytes))
-    ON CONFLICT (camera_id) DO UPDATE SET segments = segments + excluded.segments, missing = missing + excluded.missing,
-      size_bytes = size_bytes + excluded.size_bytes;
+CREATE TRIGGER segment_deleted AFTER DELETE ON segment BEGIN
+  UPDATE camera_footage SET segments = segments - (OLD.missing_since_us IS NULL),
+    missing = missing - (OLD.missing_since_us IS NOT NULL),
+    size_bytes = size_bytes - iif(OLD.missing_since_us IS NULL, OLD.size_bytes, 0) WHERE number = OLD.camera_number;
+  DELETE FROM folder WHERE id = OLD.folder_id AND NOT EXISTS (SELECT 1 FROM segment WHERE folder_id = OLD.folder_id);
 END;
+CREATE TRIGGER segment_changed AFTER UPDATE OF camera_number, missing_since_us, size_bytes ON segment BEGIN
+  UPDATE camera_footage SET segments = segments - (OLD.missing_since_us IS NULL),
+    missing = missing - (OLD.missing_since_us IS NOT NULL),
+    size_bytes = size_bytes - iif(OLD.missing_since_us IS NULL, OLD.size_bytes, 0) WHERE number = OLD.camera_number;
+  UPDATE camera_footage SET segments = segments + (NEW.missing_since_us IS NULL),
+    missing = missing + (NEW.missing_since_us IS NOT NULL),
+    size_bytes = size_bytes + iif(NEW.missing_since_us IS NULL, NEW.size_bytes, 0) WHERE number = NEW.camera_number;
+END;
+CREATE TRIGGER segment_moved AFTER UPDATE OF folder_id ON segment WHEN NEW.folder_id <> OLD.folder_id BEGIN
+  DELETE FROM folder WHERE id = OLD.folder_id AND NOT EXISTS (SELECT 1 FROM segment WHERE folder_id = OLD.folder_id);
+END;
+
+-- What each clock said, of segments whose clocks disagree or whose name has two meanings. Of all others their row and path tell it.
+CREATE TABLE segment_clock (
+  segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,  -- goes with it
+  name_from_us INTEGER NOT NULL,             -- earliest instant that the name can mean
+  name_until_us INTEGER NOT NULL,            -- latest one; the same where it means one
+  container_us INTEGER,                      -- creation_time of the container, null where there is none
+  recorder_us INTEGER,                       -- the recorder's own clock in the container, null where there is none
+  written_us INTEGER NOT NULL                -- last write to the file, when indexed
+) STRICT;
+
+-- Where a recording can be cut without decoding it. Read from the file when first asked for; true of the file of that size and last write.
+CREATE TABLE key_frames (
+  segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,  -- whose key frames
+  size_bytes INTEGER NOT NULL,               -- of the file that was read
+  mtime_us INTEGER NOT NULL,                 -- of the file that was read
+  complete INTEGER NOT NULL CHECK (complete IN (0, 1)),  -- 0: there are more, in between
+  offsets BLOB NOT NULL                      -- microseconds after the segment's start, ascending, as differences in LEB128
+) STRICT;
 
 -- A file in a root that is not, or not yet, a segment. Never touched by the gateway.
 CREATE TABLE quarantine (
@@ -117,15 +181,20 @@ CREATE TABLE quarantine (
   PRIMARY KEY (root_id, path)
 ) STRICT, WITHOUT ROWID;
 
--- What the gateway made from segments: copies, plans, masked copies, packages. It goes with them (I7).
+-- What the gateway made from segments: copies, plans, masked copies, packages, and pictures to look at. It goes with them (I7).
 CREATE TABLE derived_file (
   id INTEGER PRIMARY KEY AUTOINCREMENT,      -- never reused
   path TEXT NOT NULL UNIQUE,                 -- relative to the data folder
-  kind TEXT NOT NULL CHECK (kind IN ('original-copy', 'plan', 'masked-copy', 'package', 'archive')),  -- a package is a folder, everything else a file
-  request_id TEXT NOT NULL REFERENCES disclosure_request (id),  -- what it was made for; it ends with it at the latest
-  created_us INTEGER NOT NULL                -- when registered, before the file itself
+  kind TEXT NOT NULL CHECK (kind IN ('original-copy', 'plan', 'masked-copy', 'package', 'archive', 'still', 'contact-sheet')),  -- a package is a folder, everything else a file
+  request_id TEXT REFERENCES disclosure_request (id),  -- what it was made for; it ends with it at the latest; null exactly for pictures
+  created_us INTEGER NOT NULL,               -- when registered, before the file itself
+  size_bytes INTEGER,                        -- of a picture that is whole; null while it is made, and for everything else
+  CHECK ((request_id IS NULL) = (kind IN ('still', 'contact-sheet'))),
+  CHECK (size_bytes IS NULL OR kind IN ('still', 'contact-sheet'))
 ) STRICT;
 CREATE INDEX derived_file_by_request ON derived_file (request_id);
+-- Pictures are many and live for hours: the oldest go first.
+CREATE INDEX derived_file_pictures ON derived_file (created_us) WHERE request_id IS NULL;
 
 -- Which segments a derived file shows. No foreign key to segment: the row outlives it only until the file is removed too.
 CREATE TABLE derived_source (
@@ -157,6 +226,8 @@ CREATE TABLE deletion (
 ) STRICT;
 CREATE UNIQUE INDEX deletion_open ON deletion (segment_id) WHERE state = 'intended';
 CREATE INDEX deletion_by_camera ON deletion (camera_id, start_us);
+-- Asked for each segment that is due, among the records of five years.
+CREATE INDEX deletion_refused ON deletion (segment_id) WHERE result = 'not-the-indexed-file';
 
 -- Longer storage on a typed ground.
 CREATE TABLE hold (

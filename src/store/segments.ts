@@ -1,130 +1,113 @@
 /** Table `segment`: the index. */
-import type { Segment, SegmentState, TimeQuality, TimeRange } from '../domain/segment.js';
+import type { Segment, TimeRange } from '../domain/segment.js';
 import type { Database } from './database.js';
-import { prepared } from './prepared.js';
+import { pageByPath } from './path-order.js';
+import { prepared, preparedRaw } from './prepared.js';
+import {
+  allSegments,
+  columns,
+  folderIdOf,
+  fromRaw,
+  isIndexed,
+  joinFolder,
+  joinRest,
+  kindIdOf,
+  namesInFull,
+  numberOf,
+  selectFrom,
+  splitPath,
+  stampOf,
+  storedInode,
+  storedRate,
+  type RawSegment,
+} from './segment-rows.js';
 
-interface Raw {
-  id: number;
-  root_id: string;
-  path: string;
-  camera_id: string;
-  start_us: number;
-  end_us: number;
-  time_source: string;
-  time_quality: TimeQuality;
-  time_disagreement_ms: number | null;
-  size_bytes: number;
-  inode: string;
-  mtime_us: number;
-  container: string;
-  codec: string;
-  width: number;
-  height: number;
-  frame_rate: number | null;
-  has_audio: number;
-  truncated: number;
-  state: SegmentState;
-  first_seen_us: number;
-}
+type NewSegment = Omit<Segment, 'id' | 'state'>;
 
-const fromRaw = (raw: Raw): Segment => ({
-  id: raw.id,
-  rootId: raw.root_id,
-  path: raw.path,
-  cameraId: raw.camera_id,
-  startUs: raw.start_us,
-  endUs: raw.end_us,
-  timeSource: raw.time_source,
-  timeQuality: raw.time_quality,
-  timeDisagreementMs: raw.time_disagreement_ms,
-  sizeBytes: raw.size_bytes,
-  inode: raw.inode,
-  mtimeUs: raw.mtime_us,
-  container: raw.container,
-  codec: raw.codec,
-  width: raw.width,
-  height: raw.height,
-  frameRate: raw.frame_rate,
-  hasAudio: raw.has_audio === 1,
-  truncated: raw.truncated === 1,
-  state: raw.state,
-  firstSeenUs: raw.first_seen_us,
-});
-
-const toParams = (segment: Omit<Segment, 'id' | 'state'>): Record<string, unknown> => ({
-  ...segment,
-  hasAudio: segment.hasAudio ? 1 : 0,
-  truncated: segment.truncated ? 1 : 0,
-});
-
-const insertSql = `INSERT INTO segment (root_id, path, camera_id, start_us, end_us, time_source, time_quality,
-    time_disagreement_ms, size_bytes, inode, mtime_us, container, codec, width, height, frame_rate, has_audio,
-    truncated, state, first_seen_us)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'indexed', ?)`;
+const insertSql = `INSERT INTO segment (camera_number, start_us, id, end_us, folder_id, name, kind_id, time_disagreement_ms,
+    size_bytes, inode, mtime_us, frames_per_1000_s, truncated, deleting, first_seen_us)
+  VALUES (${numberOf('?')}, ?, (SELECT last_id + 1 FROM segment_sequence), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`;
 
 /** By position, which is bound in a third of the time: this runs for each file of a first index. */
-const toInsert = (segment: Omit<Segment, 'id' | 'state'>): unknown[] => [
-  segment.rootId,
-  segment.path,
-  segment.cameraId,
-  segment.startUs,
-  segment.endUs,
-  segment.timeSource,
-  segment.timeQuality,
-  segment.timeDisagreementMs,
-  segment.sizeBytes,
-  segment.inode,
-  segment.mtimeUs,
-  segment.container,
-  segment.codec,
-  segment.width,
-  segment.height,
-  segment.frameRate,
-  segment.hasAudio ? 1 : 0,
-  segment.truncated ? 1 : 0,
-  segment.firstSeenUs,
-];
+function toInsert(db: Database, segment: NewSegment): unknown[] {
+  const { folder, name } = splitPath(segment.path);
+  return [
+    segment.cameraId,
+    segment.startUs,
+    segment.endUs,
+    folderIdOf(db, segment.rootId, folder),
+    name,
+    kindIdOf(db, segment),
+    segment.timeDisagreementMs,
+    segment.sizeBytes,
+    storedInode(segment.inode),
+    segment.mtimeUs,
+    storedRate(segment.frameRate),
+    segment.truncated ? 1 : 0,
+    segment.firstSeenUs,
+  ];
+}
 
 /** Adds a segment and gives its id. */
-export const insertSegment = (db: Database, segment: Omit<Segment, 'id' | 'state'>): number =>
-  Number(prepared(db, insertSql).run(toInsert(segment)).lastInsertRowid);
+export const insertSegment = (db: Database, segment: NewSegment): number =>
+  (prepared(db, `${insertSql} RETURNING id`).get(toInsert(db, segment)) as { id: number }).id;
 
-const insertIfNewSql = `${insertSql} ON CONFLICT (root_id, path) DO NOTHING`;
+const insertIfNewSql = `${insertSql} ON CONFLICT (folder_id, name) DO NOTHING`;
 
 /** Adds a segment unless there is a row of its path. Whether it did. */
-export const insertIfNew = (db: Database, segment: Omit<Segment, 'id' | 'state'>): boolean =>
-  prepared(db, insertIfNewSql).run(toInsert(segment)).changes > 0;
+export const insertIfNew = (db: Database, segment: NewSegment): boolean =>
+  prepared(db, insertIfNewSql).run(toInsert(db, segment)).changes > 0;
 
 /**
  * Replaces what is known of a file that changed on disk or came back. Its oldest frame can only become older: what was once
  * known to hold a frame of some instant is not made younger by a rewrite.
  */
-export function updateSegment(db: Database, id: number, segment: Omit<Segment, 'id' | 'state'>): void {
+export function updateSegment(db: Database, id: number, segment: NewSegment): void {
   prepared(
     db,
-    `UPDATE segment SET camera_id = @cameraId, start_us = min(start_us, @startUs), end_us = max(@endUs, min(start_us, @startUs) + 1),
-       time_source = @timeSource, time_quality = @timeQuality, time_disagreement_ms = @timeDisagreementMs,
-       size_bytes = @sizeBytes, inode = @inode, mtime_us = @mtimeUs, container = @container, codec = @codec,
-       width = @width, height = @height, frame_rate = @frameRate, has_audio = @hasAudio, truncated = @truncated,
-       state = CASE state WHEN 'missing' THEN 'indexed' ELSE state END, missing_since_us = NULL
+    `UPDATE segment SET camera_number = ${numberOf('@cameraId')}, start_us = min(start_us, @startUs),
+       end_us = max(@endUs, min(start_us, @startUs) + 1), kind_id = @kindId, time_disagreement_ms = @timeDisagreementMs,
+       size_bytes = @sizeBytes, inode = @inode, mtime_us = @mtimeUs, frames_per_1000_s = @framesPer1000S,
+       truncated = @truncated, missing_since_us = NULL
      WHERE id = @id`,
-  ).run({ ...toParams(segment), id });
+  ).run({
+    id,
+    cameraId: segment.cameraId,
+    startUs: segment.startUs,
+    endUs: segment.endUs,
+    kindId: kindIdOf(db, segment),
+    timeDisagreementMs: segment.timeDisagreementMs,
+    sizeBytes: segment.sizeBytes,
+    inode: storedInode(segment.inode),
+    mtimeUs: segment.mtimeUs,
+    framesPer1000S: storedRate(segment.frameRate),
+    truncated: segment.truncated ? 1 : 0,
+  });
 }
 
 export function findByPath(db: Database, rootId: string, path: string): Segment | null {
-  const raw = prepared(db, 'SELECT * FROM segment WHERE root_id = ? AND path = ?').get(rootId, path) as Raw | undefined;
+  const { folder, name } = splitPath(path);
+  const raw = preparedRaw(
+    db,
+    `${selectFrom('segment_by_path')}
+     WHERE s.folder_id = (SELECT id FROM folder WHERE root_id = ? AND path = ?) AND s.name = ?`,
+  ).get(rootId, folder, name) as RawSegment | undefined;
   return raw === undefined ? null : fromRaw(raw);
 }
 
 export function findById(db: Database, id: number): Segment | null {
-  const raw = prepared(db, 'SELECT * FROM segment WHERE id = ?').get(id) as Raw | undefined;
+  const raw = preparedRaw(db, `${selectFrom()} WHERE s.id = ?`).get(id) as RawSegment | undefined;
   return raw === undefined ? null : fromRaw(raw);
 }
 
-/** Every segment of a root by path, for reconciling with the disk. */
+/** Every segment of a root in the byte order of their paths, for reconciling with the disk. */
 export function* segmentsOfRoot(db: Database, rootId: string): Generator<Segment> {
-  for (const raw of db.prepare('SELECT * FROM segment WHERE root_id = ? ORDER BY path').iterate(rootId)) {
-    yield fromRaw(raw as Raw);
+  const limit = 500;
+  for (let after = ''; ;) {
+    const page = pageByPath(db, rootId, after, limit, namesInFull, fromRaw);
+    yield* page;
+    if (page.length < limit) return;
+    after = page.at(-1)?.path ?? after;
   }
 }
 
@@ -135,26 +118,34 @@ export interface SegmentStamp {
   readonly id: number;
 }
 
+const stampsSql = `SELECT ? || s.name AS path, ${stampOf} AS stamp, s.id FROM segment s INDEXED BY segment_by_path
+  WHERE s.folder_id = ? AND s.name > ? ORDER BY s.name LIMIT ? + 0`;
+
 /**
  * A page of a root's segments in the byte order of their paths, behind `afterPath`. Pages, not an iterator: better-sqlite3 writes
  * nothing while an iterator is open. Few columns made by SQLite: this is asked for every file of the archive.
  */
 export const segmentStamps = (db: Database, rootId: string, afterPath: string, limit: number): SegmentStamp[] =>
-  prepared(
-    db,
-    `SELECT path, iif(state = 'indexed', '', state || ' ') || 'f ' || inode || ' ' || size_bytes || ' ' || mtime_us AS stamp, id
-     FROM segment WHERE root_id = ? AND path > ? ORDER BY path LIMIT ?`,
-  ).all(rootId, afterPath, limit) as SegmentStamp[];
+  pageByPath(db, rootId, afterPath, limit, stampsSql, (raw: readonly [string, string, number]) => ({
+    path: raw[0],
+    stamp: raw[1],
+    id: raw[2],
+  }));
 
 /** Whether anything of a root should be on disk. */
 export const hasSegments = (db: Database, rootId: string): boolean =>
-  prepared(db, `SELECT 1 FROM segment WHERE root_id = ? AND state <> 'missing' LIMIT 1`).get(rootId) !== undefined;
+  prepared(
+    db,
+    `SELECT 1 FROM folder f CROSS JOIN segment s INDEXED BY segment_by_path ON s.folder_id = f.id
+     WHERE f.root_id = ? AND s.missing_since_us IS NULL LIMIT 1`,
+  ).get(rootId) !== undefined;
 
 export const countMissing = (db: Database, rootId: string): number =>
   (
     prepared(
       db,
-      `SELECT count(*) AS missing FROM segment INDEXED BY segment_missing WHERE state = 'missing' AND root_id = ?`,
+      `SELECT count(*) AS missing FROM segment s INDEXED BY segment_missing ${joinFolder}
+       WHERE s.missing_since_us IS NOT NULL AND f.root_id = ?`,
     ).get(rootId) as { missing: number }
   ).missing;
 
@@ -163,8 +154,8 @@ export const countIndexed = (db: Database, rootId: string, cameraId: string, atM
   (
     prepared(
       db,
-      `SELECT count(*) AS segments FROM
-         (SELECT 1 FROM segment WHERE camera_id = ? AND root_id = ? AND state = 'indexed' LIMIT ?)`,
+      `SELECT count(*) AS segments FROM (SELECT 1 FROM segment s ${joinFolder}
+         WHERE s.camera_number = ${numberOf('?')} AND ${isIndexed} AND f.root_id = ? LIMIT ? + 0)`,
     ).get(cameraId, rootId, atMost) as { segments: number }
   ).segments;
 
@@ -177,42 +168,47 @@ export const segmentsOfFile = (
   rootId: string,
   file: Pick<Segment, 'inode' | 'sizeBytes' | 'mtimeUs'>,
 ): Segment[] =>
-  (
-    prepared(
-      db,
-      `SELECT * FROM segment WHERE inode = ? AND root_id = ? AND size_bytes = ? AND mtime_us = ?
-         AND state IN ('indexed', 'missing') LIMIT 2`,
-    ).all(file.inode, rootId, file.sizeBytes, file.mtimeUs) as Raw[]
-  ).map(fromRaw);
+  allSegments(
+    db,
+    `${selectFrom('segment_by_inode')} WHERE s.inode = ? AND s.size_bytes = ? AND s.mtime_us = ? AND s.deleting = 0
+         AND f.root_id = ? LIMIT 2`,
+    storedInode(file.inode),
+    file.sizeBytes,
+    file.mtimeUs,
+    rootId,
+  );
+
+/** The very same footage: camera and instants, size and kind of picture. */
+const isTwin = `s.camera_number = ${numberOf('@cameraId')} AND s.start_us = @startUs AND s.end_us = @endUs
+  AND s.size_bytes = @sizeBytes AND k.codec = @codec AND k.width = @width AND k.height = @height AND k.has_audio = @hasAudio`;
+
+const ofTwin = ({ cameraId, startUs, endUs, sizeBytes, codec, width, height, hasAudio }: NewSegment) => ({
+  ...{ cameraId, startUs, endUs, sizeBytes, codec, width, height },
+  hasAudio: hasAudio ? 1 : 0,
+});
 
 /**
  * Missing segments that held just this footage: same camera and instants, size and kind of picture. At most two, since more than
  * one tells nothing.
  */
-export const missingTwins = (db: Database, segment: Omit<Segment, 'id' | 'state'>): Segment[] =>
-  (
-    prepared(
-      db,
-      `SELECT * FROM segment INDEXED BY segment_missing WHERE state = 'missing' AND camera_id = @cameraId
-         AND start_us = @startUs AND end_us = @endUs AND size_bytes = @sizeBytes AND codec = @codec AND width = @width
-         AND height = @height AND has_audio = @hasAudio LIMIT 2`,
-    ).all(toParams(segment)) as Raw[]
-  ).map(fromRaw);
+export const missingTwins = (db: Database, segment: NewSegment): Segment[] =>
+  allSegments(
+    db,
+    `${selectFrom('segment_missing')} WHERE s.missing_since_us IS NOT NULL AND ${isTwin} LIMIT 2`,
+    ofTwin(segment),
+  );
 
 /** Whether any segment is missing: where none is, nothing can have come back. */
 export const anyMissing = (db: Database): boolean =>
-  prepared(db, `SELECT 1 FROM segment WHERE state = 'missing' LIMIT 1`).get() !== undefined;
+  prepared(db, 'SELECT 1 FROM segment WHERE missing_since_us IS NOT NULL LIMIT 1').get() !== undefined;
 
 /** Segments with the very footage of `segment` that were indexed at `sinceUs` or later. At most two. */
 export const twinsSince = (db: Database, segment: Segment, sinceUs: number): Segment[] =>
-  (
-    prepared(
-      db,
-      `SELECT * FROM segment WHERE camera_id = @cameraId AND start_us = @startUs AND end_us = @endUs AND id <> @id
-         AND state = 'indexed' AND first_seen_us >= @sinceUs AND size_bytes = @sizeBytes AND codec = @codec
-         AND width = @width AND height = @height AND has_audio = @hasAudio LIMIT 2`,
-    ).all({ ...toParams(segment), sinceUs }) as Raw[]
-  ).map(fromRaw);
+  allSegments(
+    db,
+    `${selectFrom()} WHERE ${isTwin} AND s.id <> @id AND ${isIndexed} AND s.first_seen_us >= @sinceUs LIMIT 2`,
+    { ...ofTwin(segment), id: segment.id, sinceUs },
+  );
 
 /** Whether something was made from a segment, or a request names it: then its row must stay as it is. */
 export const isReferred = (db: Database, id: number): boolean =>
@@ -231,13 +227,14 @@ export function moveSegment(
   id: number,
   to: Pick<Segment, 'rootId' | 'path' | 'inode' | 'mtimeUs'>,
 ): boolean {
-  return (
-    prepared(
-      db,
-      `UPDATE segment SET root_id = @rootId, path = @path, inode = @inode, mtime_us = @mtimeUs, state = 'indexed',
-         missing_since_us = NULL WHERE id = @id AND state IN ('indexed', 'missing')`,
-    ).run({ rootId: to.rootId, path: to.path, inode: to.inode, mtimeUs: to.mtimeUs, id }).changes > 0
-  );
+  // Asked before: the folder would be entered for nothing, and with it a name that is nobody's.
+  if (prepared(db, 'SELECT 1 FROM segment WHERE id = ? AND deleting = 0').get(id) === undefined) return false;
+  const { folder, name } = splitPath(to.path);
+  prepared(
+    db,
+    `UPDATE segment SET folder_id = ?, name = ?, inode = ?, mtime_us = ?, missing_since_us = NULL WHERE id = ?`,
+  ).run(folderIdOf(db, to.rootId, folder), name, storedInode(to.inode), to.mtimeUs, id);
+  return true;
 }
 
 /** As long as in the condition of the index `segment_long`. */
@@ -248,34 +245,36 @@ const longUs = 600_000_000;
  * reaches into the range began is not known; but all that are not long began less than `longUs` before it, and there are few long ones.
  */
 export function segmentsIn(db: Database, cameraIds: readonly string[], range: TimeRange): Segment[] {
-  const query = prepared(
-    db,
-    `SELECT * FROM segment INDEXED BY segment_by_time WHERE camera_id = @id AND start_us > @startUs - ${longUs} AND start_us < @endUs
-       AND end_us > @startUs AND state <> 'missing'
+  const sql = `${selectFrom()} WHERE s.camera_number = ${numberOf('@id')} AND s.start_us > @startUs - ${longUs}
+       AND s.start_us < @endUs AND s.end_us > @startUs AND s.missing_since_us IS NULL
      UNION ALL
-     SELECT * FROM segment INDEXED BY segment_long WHERE camera_id = @id AND start_us <= @startUs - ${longUs} AND end_us > @startUs
-       AND end_us - start_us >= ${longUs} AND state <> 'missing'
-     ORDER BY start_us, id`,
-  );
+     ${selectFrom('segment_long')} WHERE s.camera_number = ${numberOf('@id')} AND s.start_us <= @startUs - ${longUs}
+       AND s.end_us > @startUs AND s.end_us - s.start_us >= ${longUs} AND s.missing_since_us IS NULL
+     ORDER BY start_us, id`;
   const { startUs, endUs } = range;
-  return [...cameraIds].sort().flatMap((id) => (query.all({ id, startUs, endUs }) as Raw[]).map(fromRaw));
+  return [...cameraIds].sort().flatMap((id) => allSegments(db, sql, { id, startUs, endUs }));
 }
 
 /** Indexed segments of a camera whose oldest frame is from `beforeUs` or before, oldest first. For reading alone. */
 export function* segmentsBefore(db: Database, cameraId: string, beforeUs: number): Generator<Segment> {
+  // A statement of its own: a shared one could not be asked again while somebody goes through its rows.
   const rows = db
-    .prepare(`SELECT * FROM segment WHERE camera_id = ? AND start_us <= ? AND state = 'indexed' ORDER BY start_us, id`)
+    .prepare(
+      `${selectFrom()} WHERE s.camera_number = ${numberOf('?')} AND s.start_us <= ? AND ${isIndexed}
+       ORDER BY s.start_us, s.id`,
+    )
+    .raw()
     .iterate(cameraId, beforeUs);
-  for (const raw of rows) yield fromRaw(raw as Raw);
+  for (const raw of rows) yield fromRaw(raw as RawSegment);
 }
 
 /** Where a page of `segmentsDue` ended. */
-export type SegmentCursor = Pick<Segment, 'startUs' | 'endUs' | 'id'>;
+export type SegmentCursor = Pick<Segment, 'startUs' | 'id'>;
 
 /**
- * A page of a camera's segments whose oldest frame is from `cutoffUs` or before, oldest first, in the order of the index on
- * (camera, start, end). Indexed ones, and missing ones: their rows end by the same rule, and a file may have come back.
- * Pages, not an iterator: better-sqlite3 writes nothing while an iterator is open.
+ * A page of a camera's segments whose oldest frame is from `cutoffUs` or before, oldest first. Indexed ones, and missing ones:
+ * their rows end by the same rule, and a file may have come back. Pages, not an iterator: better-sqlite3 writes nothing while an
+ * iterator is open.
  */
 export const segmentsDue = (
   db: Database,
@@ -284,65 +283,87 @@ export const segmentsDue = (
   after: SegmentCursor | null,
   limit: number,
 ): Segment[] =>
-  (
-    prepared(
-      db,
-      `SELECT * FROM segment WHERE camera_id = ? AND start_us <= ? AND (start_us, end_us, id) > (?, ?, ?)
-           AND state IN ('indexed', 'missing') ORDER BY start_us, end_us, id LIMIT ?`,
-    ).all(
-      cameraId,
-      cutoffUs,
-      after?.startUs ?? Number.MIN_SAFE_INTEGER,
-      after?.endUs ?? 0,
-      after?.id ?? 0,
-      limit,
-    ) as Raw[]
-  ).map(fromRaw);
+  allSegments(
+    db,
+    `${selectFrom()} WHERE s.camera_number = ${numberOf('?')} AND s.start_us <= ? AND (s.start_us, s.id) > (?, ?)
+         AND s.deleting = 0 ORDER BY s.start_us, s.id LIMIT ? + 0`,
+    cameraId,
+    cutoffUs,
+    after?.startUs ?? Number.MIN_SAFE_INTEGER,
+    after?.id ?? 0,
+    limit,
+  );
+
+/** How many indexed segments of a camera in a root are due, and how many of them are from `lateUs` or before. */
+export interface DueTotal {
+  readonly rootId: string;
+  readonly segments: number;
+  readonly sizeBytes: number;
+  /** How long they are together, and the starts of the oldest and the newest of them. */
+  readonly footageUs: number;
+  readonly oldestUs: number;
+  readonly newestUs: number;
+  readonly late: number;
+}
+
+/**
+ * The same rows as `segmentsDue`, without those that are missing, counted by SQLite. Nearly always all of them are in one root;
+ * only where they are not it has to sort them by root, which takes twice as long.
+ */
+export function dueTotals(db: Database, cameraId: string, cutoffUs: number, lateUs: number): DueTotal[] {
+  const counted = `count(*) AS segments, sum(s.size_bytes) AS sizeBytes, sum(s.end_us - s.start_us) AS footageUs,
+    min(s.start_us) AS oldestUs, max(s.start_us) AS newestUs, sum(s.start_us <= @lateUs) AS late`;
+  const due = `FROM segment s ${joinFolder}
+    WHERE s.camera_number = ${numberOf('@cameraId')} AND s.start_us <= @cutoffUs AND ${isIndexed}`;
+  const parameters = { cameraId, cutoffUs, lateUs };
+  const all = prepared(db, `SELECT min(f.root_id) AS rootId, max(f.root_id) AS lastRootId, ${counted} ${due}`).get(
+    parameters,
+  ) as DueTotal & { rootId: string | null; lastRootId: string | null };
+  if (all.segments === 0) return [];
+  if (all.rootId === all.lastRootId) return [all];
+  return prepared(db, `SELECT f.root_id AS rootId, ${counted} ${due} GROUP BY f.root_id`).all(parameters) as DueTotal[];
+}
 
 /**
  * Segments of a root that should be on disk, the newest where some of the last 20,000 of the index are in it, else the last by
  * path: whether some of them are there tells if it is the right disk. Never reads the whole root.
  */
 export function newestOfRoot(db: Database, rootId: string, limit: number): Segment[] {
-  // The plus keeps SQLite from collecting and sorting all of the root.
-  const newest = prepared(
+  const newest = allSegments(
     db,
-    `SELECT * FROM segment WHERE id > (SELECT max(id) FROM segment) - 20000 AND +root_id = ? AND state = 'indexed'
-     ORDER BY id DESC LIMIT ?`,
-  ).all(rootId, limit) as Raw[];
-  const rows =
-    newest.length > 0
-      ? newest
-      : (prepared(db, `SELECT * FROM segment WHERE root_id = ? AND state = 'indexed' ORDER BY path DESC LIMIT ?`).all(
-          rootId,
-          limit,
-        ) as Raw[]);
-  return rows.map(fromRaw);
+    `${selectFrom('segment_by_id')} WHERE s.id > (SELECT last_id - 20000 FROM segment_sequence) AND f.root_id = ?
+       AND ${isIndexed} ORDER BY s.id DESC LIMIT ? + 0`,
+    rootId,
+    limit,
+  );
+  if (newest.length > 0) return newest;
+  return allSegments(
+    db,
+    `SELECT ${columns} FROM folder f CROSS JOIN segment s INDEXED BY segment_by_path ON s.folder_id = f.id ${joinRest}
+     WHERE f.root_id = ? AND ${isIndexed} ORDER BY f.path DESC, s.name DESC LIMIT ? + 0`,
+    rootId,
+    limit,
+  );
 }
 
 export function setSegmentState(db: Database, id: number, state: 'indexed' | 'deleting'): void {
-  prepared(db, 'UPDATE segment SET state = ?, missing_since_us = NULL WHERE id = ?').run(state, id);
+  prepared(db, 'UPDATE segment SET deleting = ?, missing_since_us = NULL WHERE id = ?').run(
+    state === 'deleting' ? 1 : 0,
+    id,
+  );
 }
 
 /** The row stays, so that the loss stays visible. False for a row that is gone or being deleted: that was the gateway. */
-export function markMissing(db: Database, id: number, atUs: number): boolean {
-  return (
-    prepared(db, `UPDATE segment SET state = 'missing', missing_since_us = ? WHERE id = ? AND state = 'indexed'`).run(
-      atUs,
-      id,
-    ).changes > 0
-  );
-}
+export const markMissing = (db: Database, id: number, atUs: number): boolean =>
+  prepared(
+    db,
+    'UPDATE segment SET missing_since_us = ? WHERE id = ? AND deleting = 0 AND missing_since_us IS NULL',
+  ).run(atUs, id).changes > 0;
 
 /** A missing file lies where it was again, unchanged. False for a row that was otherwise dealt with meanwhile. */
-export function markReturned(db: Database, id: number): boolean {
-  return (
-    prepared(
-      db,
-      `UPDATE segment SET state = 'indexed', missing_since_us = NULL WHERE id = ? AND state = 'missing'`,
-    ).run(id).changes > 0
-  );
-}
+export const markReturned = (db: Database, id: number): boolean =>
+  prepared(db, 'UPDATE segment SET missing_since_us = NULL WHERE id = ? AND missing_since_us IS NOT NULL').run(id)
+    .changes > 0;
 
 export function removeSegment(db: Database, id: number): void {
   prepared(db, 'DELETE FROM segment WHERE id = ?').run(id);
@@ -361,31 +382,35 @@ export interface CameraFootage {
 export const footageByCamera = (db: Database): CameraFootage[] =>
   prepared(
     db,
-    `SELECT id AS cameraId, coalesce(segments, 0) AS segments, coalesce(missing, 0) AS missing,
-       coalesce(size_bytes, 0) AS sizeBytes,
-       (SELECT start_us FROM segment WHERE camera_id = camera.id AND state <> 'missing' ORDER BY start_us LIMIT 1) AS oldestUs,
-       (SELECT end_us FROM segment WHERE camera_id = camera.id AND state <> 'missing' ORDER BY start_us DESC, end_us DESC
-          LIMIT 1) AS newestUs
-     FROM camera LEFT JOIN camera_footage ON camera_footage.camera_id = camera.id ORDER BY id`,
+    `SELECT camera_id AS cameraId, segments, missing, size_bytes AS sizeBytes,
+       (SELECT start_us FROM segment WHERE camera_number = number AND missing_since_us IS NULL ORDER BY start_us LIMIT 1)
+         AS oldestUs,
+       (SELECT end_us FROM segment WHERE camera_number = number AND missing_since_us IS NULL
+          ORDER BY start_us DESC, end_us DESC LIMIT 1) AS newestUs
+     FROM camera_footage ORDER BY camera_id`,
   ).all() as CameraFootage[];
 
-/** Path of the newest segment of each camera in a root: where something is being written. */
+/** Of the newest segments of each camera, the path of the newest that is in a root: where something is being written. */
 export const newestPaths = (db: Database, rootId: string): string[] =>
-  db
-    .prepare(
-      `SELECT (SELECT path FROM segment WHERE camera_id = camera.id AND root_id = ? AND state <> 'missing'
-               ORDER BY start_us DESC LIMIT 1) AS path FROM camera`,
-    )
-    .pluck()
-    .all(rootId)
-    .filter((path): path is string => typeof path === 'string');
+  (
+    prepared(
+      db,
+      `SELECT (SELECT path || name FROM
+           (SELECT folder_id, name, start_us FROM segment WHERE camera_number = number AND missing_since_us IS NULL
+            ORDER BY start_us DESC LIMIT 1000) AS newest CROSS JOIN folder ON id = folder_id
+         WHERE root_id = ? ORDER BY start_us DESC LIMIT 1) AS path FROM camera_footage`,
+    ).all(rootId) as { path: string | null }[]
+  )
+    .map(({ path }) => path)
+    .filter((path) => path !== null);
 
 /** The newest start after `afterUs` and not after `untilUs` of any camera's footage on disk; null where there is none. */
 export const nextFootageUs = (db: Database, afterUs: number, untilUs: number): number | null =>
-  prepared(
-    db,
-    `SELECT max(newest) FROM (SELECT (SELECT start_us FROM segment WHERE camera_id = camera.id AND start_us > @afterUs
-       AND start_us <= @untilUs AND state = 'indexed' ORDER BY start_us DESC LIMIT 1) AS newest FROM camera)`,
-  )
-    .pluck()
-    .get({ afterUs, untilUs }) as number | null;
+  (
+    prepared(
+      db,
+      `SELECT max(newest) AS newestUs FROM (SELECT (SELECT start_us FROM segment WHERE camera_number = number
+         AND start_us > @afterUs AND start_us <= @untilUs AND missing_since_us IS NULL ORDER BY start_us DESC LIMIT 1) AS newest
+         FROM camera_footage)`,
+    ).get({ afterUs, untilUs }) as { newestUs: number | null }
+  ).newestUs;

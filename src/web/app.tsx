@@ -10,6 +10,7 @@ import { Heading, Trouble, Waiting } from './parts.js';
 import { hrefOf, usePlace } from './place.js';
 import { may, SessionContext, type Session } from './session.js';
 import { CamerasView } from './views/cameras.js';
+import { FootageView } from './views/footage.js';
 import { LoginView } from './views/login.js';
 import { NewRequestView } from './views/new-request.js';
 import { RequestDetail } from './views/request.js';
@@ -57,6 +58,7 @@ function View({ session }: { session: Session }): ReactNode {
   const { t } = useTranslation();
   const place = usePlace();
   if (place.view === 'cameras') return <CamerasView />;
+  if (place.view === 'footage' && may(session, 'footage.read')) return <FootageView />;
   if (place.view === 'requests' && may(session, 'request.read')) return <RequestsListView />;
   if (place.view === 'new' && may(session, 'request.create')) return <NewRequestView />;
   if (place.view === 'request' && may(session, 'request.read')) return <RequestDetail key={place.id} id={place.id} />;
@@ -88,6 +90,11 @@ function Top({ site, session }: { site: string | undefined; session: Session | n
             <a href={hrefOf.cameras} {...current(view === 'cameras')}>
               {t('app.cameras')}
             </a>
+            {may(session, 'footage.read') && (
+              <a href={hrefOf.footage} {...current(view === 'footage')}>
+                {t('app.footage')}
+              </a>
+            )}
             {may(session, 'request.read') && (
               <a href={hrefOf.requests} {...current(view === 'requests' || view === 'new' || view === 'request')}>
                 {t('app.requests')}

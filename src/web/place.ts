@@ -3,6 +3,7 @@ import { useSyncExternalStore } from 'react';
 
 export type Place =
   | { readonly view: 'cameras' }
+  | { readonly view: 'footage' }
   | { readonly view: 'requests' }
   | { readonly view: 'new' }
   | { readonly view: 'request'; readonly id: string }
@@ -10,6 +11,7 @@ export type Place =
 
 export const hrefOf = {
   cameras: '#/cameras',
+  footage: '#/footage',
   requests: '#/requests',
   new: '#/requests/new',
   request: (id: string): string => `#/requests/${encodeURIComponent(id)}`,
@@ -17,6 +19,7 @@ export const hrefOf = {
 
 function read(hash: string): Place {
   if (hash === '' || hash === '#' || hash === '#/' || hash === hrefOf.cameras) return { view: 'cameras' };
+  if (hash === hrefOf.footage) return { view: 'footage' };
   if (hash === hrefOf.requests) return { view: 'requests' };
   if (hash === hrefOf.new) return { view: 'new' };
   const id = /^#\/requests\/([A-Za-z0-9_-]+)$/.exec(hash)?.[1];

@@ -2,6 +2,8 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CamerasView, CameraView, RetentionView } from '../../src/api/views.js';
+import type { RetentionChange } from '../../src/domain/retention-change.js';
+import type { ProposedChange } from '../../src/retention/policy.js';
 import { insertIntent } from '../../src/store/deletions.js';
 import { insertHold } from '../../src/store/holds.js';
 import { openTask } from '../../src/store/tasks.js';
@@ -166,6 +168,36 @@ test('a deletion that waits is shown, and confirmed by two who are logged in', a
     { actor: 'user:u-lars', data: { complete: false } },
     { actor: 'user:u-ida', data: { complete: true } },
   ]);
+});
+
+test('a period is changed by two for longer, and after a day that shows what goes for shorter', async () => {
+  const world = withFootage(10, 2, 1);
+  const served = await serve({}, world);
+  const [ida, lars, sofie] = [
+    await served.login(world.ida),
+    await served.login(world.lars),
+    await served.login(world.sofie),
+  ];
+  const path = '/api/cameras/lobby/retention';
+  const shown = await sofie.call('GET', `${path}-preview?days=5`);
+  expect(shown.json).toMatchObject({ preview: { segments: 1, held: 0, at: '2026-06-02T12:00:00Z' } });
+  expect((await sofie.call('GET', `${path}-preview?days=31`)).status).toBe(422);
+  expect((await lars.call('POST', path, { days: 5, reason: 'no longer needed' })).status).toBe(403);
+  expect((await ida.call('POST', path, { days: 31, reason: 'no longer needed' })).status).toBe(422);
+  expect((await ida.call('POST', path, { days: 5, reason: '' })).status).toBe(400);
+  const shorter = await ida.call<ProposedChange>('POST', path, { days: 5, reason: 'no longer needed' });
+  expect([shorter.status, shorter.json.preview?.segments]).toEqual([201, 1]);
+  const changes = (await sofie.call<{ changes: RetentionChange[] }>('GET', '/api/retention-changes')).json.changes;
+  expect(changes).toMatchObject([{ id: shorter.json.change.id, effective: '2026-06-02T12:00:00Z' }]);
+  const changePath = `/api/retention-changes/${shorter.json.change.id}`;
+  expect((await sofie.call('DELETE', changePath)).status).toBe(403);
+  expect((await lars.call('DELETE', changePath)).status).toBe(200);
+  world.store.db.prepare('UPDATE camera SET retention_days = 14').run();
+  const longer = await ida.call<ProposedChange>('POST', path, { days: 20, reason: 'noticed too late' });
+  const confirm = `/api/retention-changes/${longer.json.change.id}/confirm`;
+  expect(errorOf(await ida.call('POST', confirm, {})).code).toBe('same-person');
+  expect(await lars.call('POST', confirm, {})).toMatchObject({ status: 200, json: { applied: true } });
+  expect((await lobby(world)).policy.retentionDays).toBe(20);
 });
 
 describe('the page', () => {

@@ -15,16 +15,21 @@ import { packageRequest } from '../../src/disclosure/package.js';
 import { prepareRequest } from '../../src/disclosure/prepare.js';
 import { createRequest } from '../../src/disclosure/request.js';
 import { reviewRequest } from '../../src/disclosure/review.js';
+import { searchFootage } from '../../src/disclosure/search.js';
 import type { AuditEvent } from '../../src/domain/audit-event.js';
 import { toGatewayError } from '../../src/errors.js';
 import { hashPassword } from '../../src/platform/password.js';
 import type { RetentionResult } from '../../src/retention/context.js';
 import { applyDeletions } from '../../src/retention/delete.js';
 import { confirmDeletion } from '../../src/retention/confirm.js';
+import { contactSheetOf } from '../../src/recordings/pictures/contact-sheet.js';
+import { cutsIn } from '../../src/recordings/pictures/cuts.js';
+import { stillAt } from '../../src/recordings/pictures/still.js';
 import { planDeletions } from '../../src/retention/plan.js';
+import { cancelRetention, confirmRetention, previewDays, proposeRetention } from '../../src/retention/policy.js';
 import { refusalReason } from '../../src/retention/trust.js';
 import { readCheckpoints, readEntries, readFrontier } from '../../src/store/audit-log.js';
-import { makeWorld, type World } from '../helpers/disclosure.js';
+import { makeWorld, picturesOf, type World } from '../helpers/disclosure.js';
 
 export const password = 'correct horse battery staple';
 let passwordHash: Promise<string> | undefined;
@@ -107,6 +112,7 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
     rootPath: (id: string) => ctx.rootPath(id),
     brake: { floorUs: 3 * 3_600_000_000, factor: 2, voteUs: 4 * 3_600_000_000 },
   };
+  const pictures = picturesOf(world);
   const jobs = jobsOf(world);
   const deps: ApiDeps = {
     store,
@@ -125,11 +131,21 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
       placeHold: (user, input) => placeHold(ctx, user, input),
       liftHold: (user, id) => lift(ctx, user, id),
     },
+    footage: {
+      search: (user, cameraIds, range) => searchFootage(ctx, `user:${user.id}`, cameraIds, range),
+      stillAt: (look, ask) => stillAt(pictures, look, ask),
+      contactSheet: (look, ask) => contactSheetOf(pictures, look, ask),
+      cuts: (cameraId, range) => cutsIn(pictures, cameraId, range),
+    },
     retention: {
       marginUs: retention.marginUs,
       plan: (nowUs) => planDeletions(retention, nowUs),
       refusal: (nowUs) => refusalReason(retention, nowUs),
       confirm: (user, id) => confirmDeletion(retention, user, id),
+      preview: (cameraId, retentionDays) => previewDays(retention, cameraId, retentionDays),
+      propose: (user, input) => proposeRetention(retention, user, input),
+      confirmChange: (user, id) => confirmRetention(retention, user, id),
+      cancelChange: (user, id) => cancelRetention(retention, user, id),
     },
     audit: {
       verify: () =>
@@ -144,6 +160,10 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
         ),
     },
     jobs,
+    hook: {
+      announceFile: () => Promise.reject(new Error('this gateway follows no root')),
+      announceCamera: () => Promise.reject(new Error('this gateway follows no root')),
+    },
     ...more,
   };
   const server = await new Promise<Server>((resolve) => {

@@ -8,7 +8,8 @@ import { markMissing } from '../../src/store/segments.js';
 import { openTask } from '../../src/store/tasks.js';
 import { password, serve, type Served } from '../api/gateway.js';
 import { makeClip } from '../helpers/clip.js';
-import { addCamera, addSegment, makeWorld, quickRedactor, seconds, type World } from '../helpers/disclosure.js';
+import { putSubstream } from '../../src/store/substreams.js';
+import { addCamera, addSegment, makeWorld, noonUs, quickRedactor, seconds, type World } from '../helpers/disclosure.js';
 import { tempFolder } from '../helpers/site.js';
 import { expectAccessible, expectNoSidewaysScroll, hasChromium, launch, picture, webDir } from './chromium.js';
 
@@ -283,6 +284,66 @@ describe.skipIf(!hasChromium)('the page', () => {
     await page.getByRole('button', { name: 'Yes, do it' }).click();
     await page.getByText('Nothing is left to do.').waitFor();
     expect(troubles.filter((text) => !text.includes('400'))).toEqual([]);
+  });
+
+  /** Ten minutes of a camera: three files, of which one is there twice, a gap, and a sub-stream that fills half of it. */
+  async function siteWithCopies(): Promise<World> {
+    const world = makeWorld();
+    const clip = await makeClip(join(tempFolder(), 'clip.mp4'), { seconds: 120, fps: 2, size: '640x360' });
+    for (const id of ['lobby', 'lobby_sub', 'yard']) addCamera(world, id);
+    putSubstream(world.store.db, { streamId: 'lobby_sub', cameraId: 'lobby' });
+    for (const minute of [0, 2, 6]) {
+      addSegment(world, 'lobby', noonUs + seconds(minute * 60), { clip, seconds: minute === 0 ? 122 : 120 });
+    }
+    addSegment(world, 'lobby', noonUs + seconds(360), { clip, seconds: 120, name: 'copied archive.mp4' });
+    const sub = addSegment(world, 'lobby_sub', noonUs + seconds(120), { clip, seconds: 180 });
+    world.store.db.prepare('UPDATE segment SET width = 80, height = 60 WHERE id = ?').run(sub.id);
+    return world;
+  }
+
+  test('footage is found with its gaps and copies, and looked at for a purpose', async () => {
+    const served = await serve({ webDir }, await siteWithCopies());
+    const { page, troubles } = await open(served);
+    await login(page, served.world.sofie.name);
+    await page.getByText('Sub-stream of lobby').waitFor();
+    await page.getByRole('link', { name: 'Footage' }).click();
+    await page.getByRole('heading', { name: 'Find footage' }).waitFor();
+    expect(await page.getByLabel('Camera lobby_sub').count()).toBe(0);
+    await page.getByLabel('From').fill('2026-05-31T12:00:00');
+    await page.getByLabel('To').fill('2026-05-31T12:10:00');
+    await page.getByLabel('Camera lobby', { exact: true }).check();
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByText('2 gaps').waitFor();
+    await page.getByText(/4 recordings, 1 duplicate: these show what others show too/).waitFor();
+    await page.getByText(/Only the sub-stream:/).waitFor();
+    await expectAccessible(page);
+    await picture(page, 'footage');
+    expect(served.events().filter(({ type }) => type === 'footage.searched')).toHaveLength(1);
+
+    await page.getByRole('button', { name: 'Contact sheet of lobby' }).click();
+    await page.getByText('Every look is logged with its purpose.').waitFor();
+    await page.getByRole('button', { name: 'Show pictures' }).click();
+    await page.getByRole('img', { name: /^Pictures of lobby from/ }).waitFor({ timeout: 60_000 });
+    await page
+      .getByRole('button', { name: /12[.:]01/ })
+      .first()
+      .click();
+    await page.getByRole('img', { name: /^lobby, / }).waitFor({ timeout: 60_000 });
+    await expectAccessible(page);
+    await picture(page, 'contact-sheet');
+    expect(served.events().filter(({ type }) => type === 'footage.viewed')).toMatchObject([
+      { actor: 'user:u-sofie', data: { what: 'contact-sheet', purpose: 'review', camera: 'lobby' } },
+      { actor: 'user:u-sofie', data: { what: 'still', purpose: 'review', camera: 'lobby' } },
+    ]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('img', { name: /^Pictures/ }).waitFor({ state: 'detached' });
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.getByLabel('Language').selectOption('da');
+    await page.getByRole('heading', { name: 'Find optagelser' }).waitFor();
+    await expectNoSidewaysScroll(page);
+    await expectAccessible(page);
+    await picture(page, 'footage-360-da');
+    expect(troubles).toEqual([]);
   });
 
   test('the one who asked is told that somebody else has to decide', async () => {

@@ -1,6 +1,6 @@
 /** The command line as a process: what it prints where, and what it exits with. Runs the compiled program. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -52,6 +52,21 @@ describe('the command line', () => {
     expect(code).toBe(2);
     expect(stderr).not.toBe('');
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('shows how to announce segments, with the same secret each time, which nobody else can read', async () => {
+    const { folder, config } = await makeSite();
+    const first = JSON.parse(tredive(['hook', '--config', config, '--json']).stdout) as Record<string, string>;
+    const { url = '', token = '', mediamtx = '', frigate = '' } = first;
+    expect(url).toBe('http://127.0.0.1:8731/api/hook/segments');
+    expect(token).toMatch(/^[\w-]{64}$/);
+    for (const line of [mediamtx, frigate]) expect(line).toContain(token);
+    expect(mediamtx).toMatch(/^runOnRecordSegmentComplete: .*"path=\$MTX_SEGMENT_PATH"/s);
+    expect(statSync(join(folder, 'data/keys/hook-token')).mode & 0o777).toBe(0o600);
+    expect(tredive(['hook', '--config', config]).stdout).toContain(`token    ${token}\n`);
+    writeFileSync(config, `${readFileSync(config, 'utf8')}hook: { port: 0 }\n`);
+    const off = tredive(['hook', '--config', config]);
+    expect([off.code, off.stderr]).toEqual([1, expect.stringMatching(/hook\.port/)]);
   });
 
   it('prints one JSON document on stdout, also for a failure', () => {

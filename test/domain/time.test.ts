@@ -1,3 +1,4 @@
+import { Temporal } from 'temporal-polyfill';
 import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { GatewayError } from '../../src/errors.js';
@@ -176,5 +177,60 @@ describe('reading', () => {
         assertTimeZone('GMT+2 ');
       }).code,
     ).toBe('config-invalid');
+  });
+});
+
+describe('a local time is told by the stretch it lies in as by the time zone itself', () => {
+  /** As the library says it, without anything that was kept from before. */
+  const plainly = (fields: LocalFields, zone: string): number[] => {
+    const { year, month, day, hour, minute, second, microsecond } = fields;
+    const wall = new Temporal.PlainDateTime(year, month, day, hour, minute, second);
+    return (['earlier', 'later'] as const).map(
+      (disambiguation) => wall.toZonedDateTime(zone, { disambiguation }).epochMilliseconds * 1000 + microsecond,
+    );
+  };
+
+  // Half an hour of summer, a day that was left out, a summer that is interrupted, seconds in old offsets, none at all.
+  test.each([
+    cph,
+    'Australia/Lord_Howe',
+    'Pacific/Apia',
+    'Africa/Casablanca',
+    'America/St_Johns',
+    'Asia/Kolkata',
+    'Africa/Monrovia',
+  ])('%s', (zone) => {
+    const near = fc.constantFrom(
+      '2026-03-29T01:00:00Z',
+      '2026-10-25T01:00:00Z',
+      '2011-12-30T10:00:00Z',
+      '2026-02-15T02:00:00Z',
+    );
+    const instant = fc.oneof(
+      fc.integer({ min: 0, max: 4_000_000_000 }),
+      fc.tuple(near, fc.integer({ min: -200_000, max: 200_000 })).map(([iso, s]) => Date.parse(iso) / 1000 + s),
+    );
+    fc.assert(
+      fc.property(fc.array(instant, { minLength: 1, maxLength: 8 }), (instants) => {
+        for (const seconds of instants) {
+          const fields = {
+            ...fieldsOf(new Date(seconds * 1000).toISOString().slice(0, 19)),
+            microsecond: seconds % 1_000_000,
+          };
+          const reading = localToUs(fields, zone);
+          const [earlier, later] = plainly(fields, zone);
+          if (earlier === later) expect(reading).toEqual({ kind: 'exact', us: earlier });
+          else
+            expect(
+              reading.kind === 'ambiguous'
+                ? reading.candidatesUs
+                : reading.kind === 'nonexistent'
+                  ? reading.readingsUs
+                  : [],
+            ).toEqual([earlier, later]);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });

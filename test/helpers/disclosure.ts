@@ -15,6 +15,7 @@ import type { DisclosureContext, Redactor } from '../../src/disclosure/context.j
 import type { RequestScope } from '../../src/domain/disclosure.js';
 import type { Track } from '../../src/domain/redaction-plan.js';
 import type { User } from '../../src/domain/user.js';
+import type { PictureContext } from '../../src/recordings/pictures/context.js';
 import { noDevice, putCamera } from '../../src/store/cameras.js';
 import { putRoot } from '../../src/store/roots.js';
 import { insertSegment } from '../../src/store/segments.js';
@@ -136,6 +137,19 @@ export function makeWorld(more: Partial<DisclosureContext> = {}, instant = '2026
   };
   return { ...base, ctx, root, packageKey, ...people };
 }
+
+/** For pictures of the world's recordings. */
+export const picturesOf = ({ ctx, store, dataDir }: World, more: Partial<PictureContext> = {}): PictureContext => ({
+  store,
+  log: silentLog,
+  dataDir,
+  timezone: ctx.site.timezone,
+  marginUs: 12 * 3_600_000_000,
+  rootPath: (id) => ctx.rootPath(id),
+  keepUs: 4 * 3_600_000_000,
+  maxBytes: 256_000_000,
+  ...more,
+});
 
 export function addCamera(world: World, cameraId: string, more: { audioAllowed?: boolean } = {}): void {
   world.store.act('operator', (note) => {

@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -19,6 +20,14 @@ const put = (root: string, path: string | Buffer, text = 'x'): void => {
   mkdirSync(full.subarray(0, full.lastIndexOf(0x2f)), { recursive: true });
   writeFileSync(full, text);
 };
+
+/** Needs the right to mount: root, outside of a sandbox that forbids it. */
+const canMount = ((): boolean => {
+  const place = tmpdir();
+  const done = spawnSync('unshare', ['-m', 'mount', '--bind', place, place]);
+  if (done.status !== 0) process.stderr.write('\n!!! SKIPPED: a folder mounted below itself: only root may mount\n\n');
+  return done.status === 0;
+})();
 
 describe('walkTree', () => {
   it('tells each name once with what it is, folders before what is in them, and follows no link', async () => {
@@ -180,5 +189,82 @@ describe('walkTree', () => {
       for (let at = 1; at < batch.length; at += 2) kinds.add((batch[at] ?? '').charAt(0));
     }
     expect([...kinds].sort()).toEqual(['d', 'f']);
+  });
+
+  it('tells a name of every byte there is once, and no two of them alike', async () => {
+    const root = tempFolder();
+    const bytes = Array.from({ length: 255 }, (_, at) => at + 1).filter((byte) => byte !== 0x2f);
+    for (const byte of bytes) {
+      put(root, Buffer.from([byte, 0x78]));
+      put(root, Buffer.from([0x66, 0x66, byte, 0x2f, byte, 0x78]));
+    }
+    const files = (await walked(root)).filter(([, stamp]) => stamp.toLowerCase().startsWith('f '));
+    expect(files).toHaveLength(2 * bytes.length);
+    expect(new Set(files.map(([path]) => path)).size).toBe(files.length);
+    expect(new Set(files.map(([, stamp]) => stamp.split(' ')[1])).size).toBe(files.length);
+    for (const byte of bytes) {
+      const shown = byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16)}`;
+      const letter = byte < 0x80 ? 'f' : 'F';
+      for (const path of [`${shown}x`, `ff${shown}/${shown}x`]) {
+        expect(files.find(([met]) => met === path)?.[1].charAt(0), path).toBe(letter);
+      }
+    }
+  });
+
+  it('takes names as long as names can be', async () => {
+    const root = tempFolder();
+    const names = ['n'.repeat(255), `${'é'.repeat(127)}x`, `${'𝄞'.repeat(63)}xyz`];
+    for (const name of names) put(root, `${name}/${name}`);
+    const longest = Buffer.alloc(255, 0xff);
+    put(root, longest);
+    const all = await walked(root);
+    expect(all.filter(([, stamp]) => stamp.startsWith('f ')).map(([path]) => path)).toEqual(
+      names.map((name) => `${name}/${name}`),
+    );
+    expect(all.find(([, stamp]) => stamp.startsWith('F '))?.[0]).toBe('\\xff'.repeat(255));
+  });
+
+  it('does not go where a folder was replaced by a link or a file while it walked', async () => {
+    const root = tempFolder();
+    const aside = tempFolder();
+    put(aside, 'secret.mp4');
+    // More than the walk reads ahead of what is asked for.
+    for (let at = 0; at < 14_000; at += 1) put(root, `${at % 7}/${at}.mp4`, '');
+    put(root, 'link/mine.mp4');
+    put(root, 'file/mine.mp4');
+    put(root, 'within/folder/mine.mp4');
+    const met = new Map<string, string>();
+    let first = true;
+    for await (const batch of walkTree(root)) {
+      if (first) {
+        renameSync(join(root, 'link'), join(aside, 'mine'));
+        symlinkSync(aside, join(root, 'link'));
+        rmSync(join(root, 'file'), { recursive: true });
+        writeFileSync(join(root, 'file'), 'x');
+        // A link on the way to it, too.
+        renameSync(join(root, 'within'), join(aside, 'within'));
+        symlinkSync(join(aside, 'within'), join(root, 'within'));
+      }
+      first = false;
+      for (let at = 0; at < batch.length; at += 2) met.set(batch[at] ?? '', batch[at + 1] ?? '');
+    }
+    expect([...met.keys()].filter((path) => /secret|mine/.test(path))).toEqual([]);
+    for (const name of ['link', 'file', 'within']) {
+      expect(readStamp(met.get(name) ?? ''), name).toMatchObject({ kind: 'unreadable' });
+    }
+    expect([...met.keys()].filter((path) => /^\d\//.test(path))).toHaveLength(14_000);
+  });
+
+  it.skipIf(!canMount)('comes to an end where a folder is mounted below itself', async () => {
+    const root = tempFolder();
+    put(root, 'yard/1.mp4');
+    mkdirSync(join(root, 'again'));
+    execFileSync('mount', ['--rbind', root, join(root, 'again')]);
+    try {
+      const files = (await walked(root)).filter(([, stamp]) => stamp.startsWith('f '));
+      expect(files.map(([path]) => path)).toEqual(['again/yard/1.mp4', 'yard/1.mp4']);
+    } finally {
+      spawnSync('umount', ['-l', join(root, 'again')]);
+    }
   });
 });

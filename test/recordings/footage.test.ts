@@ -41,7 +41,8 @@ const playableSmall: Playable[] = [
   [`${buecherei}/2026-03-29_01-09-00 入口.mp4`, buecherei, '01:09:00', 60.2, yard],
   ['edge/2026-03-29_01-12-00_h264-aac.mkv', 'edge', '01:12:00', 60.4, 'mkv h264 768x432+'],
   ['edge/2026-03-29_01-12-00_matroska-named.mp4', 'edge', '01:12:00', 60.5, 'mkv hevc 768x432'],
-  ['edge/2026-03-29_01-15-00.ts', 'edge', '01:15:00', 60.5, 'ts h264 768x432+'],
+  // From its first picture at 1.6 s to the end of its last at 61.9 s.
+  ['edge/2026-03-29_01-15-00.ts', 'edge', '01:15:00', 60.4, 'ts h264 768x432+'],
 ];
 const brokenSmall: Readonly<Record<string, string>> = {
   'edge/2026-03-29_01-03-00_truncated-no-moov.mp4': 'no-index',
@@ -83,6 +84,35 @@ describe.skipIf(!present)('recordings-small as one root', () => {
     expect(await probeHere(join(root, path))).toMatchObject({ ok: false, reason });
   });
 
+  test('three cameras go on without a gap where the clocks of one of them leap from 02:00 to 03:00', () => {
+    const startOf = (path: string): number => {
+      const match = layoutFromConfig(small, site).decode(path);
+      if (match.kind === 'miss') throw new Error(path);
+      const { start } = match;
+      const reading = start.kind === 'utc' ? { kind: 'exact', us: start.us } : localToUs(start.fields, start.timeZone);
+      expect(reading.kind).toBe('exact');
+      return 'us' in reading ? reading.us : NaN;
+    };
+    for (const camera of ['yard', 'lobby', 'parking']) {
+      const starts = playableSmall
+        .map(([path]) => path)
+        .filter((path) => path.startsWith(`${camera}/`))
+        .map(startOf);
+      expect(starts.map((us) => (us - (starts[0] ?? 0)) / 1e6)).toEqual([0, 180, 360]);
+    }
+  });
+
+  test('the bytes decide what a file is: the same film under another name, Matroska under .mp4', async () => {
+    const probeOf = (path: string) => probeHere(join(root, path));
+    const [part, folder] = await Promise.all([
+      probeOf('edge/2026-03-29_01-24-00.mp4.part'),
+      probeOf(`${buecherei}/2026-03-29_01-09-00 入口.mp4`),
+    ]);
+    // What is unfinished by its name alone is whole: it is the name that has to change before it is taken.
+    expect({ ...part, file: null }).toEqual({ ...folder, file: null });
+    expect(part).toMatchObject({ ok: true, container: 'fmp4', truncated: false });
+  });
+
   test('no file is left out, and the unfinished one waits', () => {
     const known = [...playableSmall.map(([path]) => path), ...Object.keys(brokenSmall), ...Object.keys(missedSmall)];
     expect(filesBelow(root).sort()).toEqual(known.sort());
@@ -108,7 +138,19 @@ describe.skipIf(!present)('recordings-motion, written by a real recorder that wa
     expect(await probeHere(join(root, path))).toMatchObject({ ok: false, reason: 'no-index' });
   });
 
-  test.each(['cam1.conf', 'motion.conf', 'movie_end.log'])('%s is a companion', (path) => {
+  test('the second file reaches into the third, and neither is of a round length or a constant rate', async () => {
+    const [first, second] = await Promise.all(
+      ['14-27-06', '14-30-06'].map((time) => probeHere(join(root, `Lobby/2026-11-23/${time}-ev01.mp4`))),
+    );
+    if (first?.ok !== true || second?.ok !== true) throw new Error('not playable');
+    // By their names the third begins 180 s after the second.
+    expect(first.durationUs).not.toBe(180e6);
+    expect(Math.abs(first.durationUs - 180e6)).toBeLessThan(1e6);
+    expect(second.durationUs).toBeGreaterThan(181e6);
+    expect(first.frameRate).not.toBe(10);
+  });
+
+  test.each(['cam1.conf', 'cam2.conf', 'motion.conf', 'movie_end.log'])('%s is a companion', (path) => {
     expect(layoutFromConfig(motion, site).decode(path)).toMatchObject({ kind: 'miss', reason: 'ignored' });
   });
 });

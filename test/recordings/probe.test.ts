@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openBounded } from '../../src/recordings/containers/bounded-file.js';
+import { readWithLibrary } from '../../src/recordings/containers/library.js';
 import { probeHere, type ProbeResult } from '../../src/recordings/probe-here.js';
 import { ffmpeg, make, recipes, splitFragments, withRecorderClock, type Recipe } from './make-media.js';
 
@@ -100,6 +102,57 @@ describe('what recorders write', () => {
       expect(Math.abs(result.durationUs - 3600e6)).toBeLessThan(1e6);
       expect(result.frameRate).toBeCloseTo(10, 0);
     }
+  });
+});
+
+describe('MPEG-TS is told by its two ends, and as by reading all of it', () => {
+  const copyTo = (name: string, from: string, ...more: string[]): string => {
+    ffmpeg(...more, '-i', path(from), '-c', 'copy', path(name));
+    return name;
+  };
+
+  test.each([
+    ['as it was made', () => 'plain.ts'],
+    ['with pictures out of order', () => copyTo('bframes.ts', 'bframes.mp4')],
+    ['HEVC', () => copyTo('hevc.ts', 'hevc.mp4')],
+    ['a minute', () => copyTo('minute.ts', 'sound.mp4', '-stream_loop', '9')],
+    [
+      'whose times begin anew in the middle of it',
+      () => {
+        // 33 bits at 90 kHz come to their end after 95443.7 s.
+        ffmpeg('-i', path('plain.ts'), '-c', 'copy', '-output_ts_offset', '95440', '-muxdelay', '0', path('wrap.ts'));
+        return 'wrap.ts';
+      },
+    ],
+    ['cut', () => changed('plain.ts', 'short.ts', (bytes) => bytes.subarray(0, Math.floor(bytes.length / 3)))],
+    ['without its first packets', () => changed('plain.ts', 'late.ts', (bytes) => bytes.subarray(188 * 40))],
+  ])('%s', async (_, made) => {
+    const name = made();
+    const file = openBounded(path(name));
+    const { durationUs, frameRate, ...library } = await readWithLibrary(file);
+    file.close();
+    const result = await probed(name);
+    expect(result).toMatchObject(library);
+    // The library counts from when the first picture is decoded, we from when it is shown.
+    expect(Math.abs(result.durationUs - durationUs)).toBeLessThan(250_000);
+    expect(result.frameRate).toBeCloseTo(frameRate ?? 0, 0);
+  });
+
+  test('an hour of it takes a handful of reads', async () => {
+    ffmpeg('-stream_loop', '599', '-i', path('plain.mp4'), '-c', 'copy', path('hour.ts'));
+    expect(statSync(path('hour.ts')).size).toBeGreaterThan(10e6);
+    const result = await probeHere(path('hour.ts'), { bytes: 2e6, reads: 6, ms: 20_000 });
+    expect(result).toMatchObject({ ok: true, container: 'ts', hasAudio: false, width: 192, truncated: false });
+    if (result.ok) expect(Math.abs(result.durationUs - 3600e6)).toBeLessThan(1e6);
+  });
+
+  test('two recordings put together are as long as reading all of it says', async () => {
+    const bytes = readFileSync(path('plain.ts'));
+    writeFileSync(path('twice.ts'), Buffer.concat([bytes, bytes]));
+    const file = openBounded(path('twice.ts'));
+    const { durationUs } = await readWithLibrary(file);
+    file.close();
+    expect(Math.abs((await probed('twice.ts')).durationUs - durationUs)).toBeLessThan(250_000);
   });
 });
 

@@ -62,7 +62,6 @@ function contextFor(site: TestStore, ...paths: string[]): RecordingsContext {
     log: silentLog,
     roots: paths.map((path, at) => ({ id: at === 0 ? 'nvr' : `nvr${at + 1}`, path, layout })),
     quietMs: 20,
-    poll: false,
     probe,
     registerCamera: (note, cameraId, label) => {
       registerFoundCamera(site.store, note, cameraId, label);

@@ -34,7 +34,6 @@ function contextFor(site: TestStore, path: string, layout: LayoutConfig, quietMs
     log: silentLog,
     roots: [{ id: 'nvr', path, layout: layoutFromConfig(layout, { siteTimezone: 'Europe/Copenhagen' }) }],
     quietMs,
-    poll: false,
     registerCamera: (note, cameraId, label) => {
       registerFoundCamera(site.store, note, cameraId, label);
     },
@@ -283,7 +282,7 @@ describe.skipIf(withoutFootage('scan of real recordings', 'recordings-small'))('
         "edge/2026-03-29_01-09-00 Eingang Süd – Tür №2.mp4": "edge 2026-03-29T01:09:00Z mp4 h264 60 s sound",
         "edge/2026-03-29_01-12-00_h264-aac.mkv": "edge 2026-03-29T01:12:00Z mkv h264 60 s sound",
         "edge/2026-03-29_01-12-00_matroska-named.mp4": "edge 2026-03-29T01:12:00Z mkv hevc 60 s",
-        "edge/2026-03-29_01-15-00.ts": "edge 2026-03-29T01:15:00Z ts h264 61 s sound",
+        "edge/2026-03-29_01-15-00.ts": "edge 2026-03-29T01:15:00Z ts h264 60 s sound",
         "edge/Kamera Bücherei/2026-03-29_01-09-00 入口.mp4": "edge-kamera-bucherei~3794ef9aed 2026-03-29T01:09:00Z fmp4 h264 60 s",
         "lobby/2026-03-29/01/54.00.mp4": "lobby 2026-03-29T00:54:00Z mp4 h264 180 s sound",
         "lobby/2026-03-29/01/57.00.mp4": "lobby 2026-03-29T00:57:00Z mp4 h264 180 s sound",

@@ -104,21 +104,28 @@ const broken: [string, string, (made: TestStore & { root: string }) => void][] =
     'I3',
     'out of the root',
     (made) => {
-      edit(made, `UPDATE segment SET path = '../a.mp4' WHERE path = 'lobby/a.mp4'`);
+      edit(made, `UPDATE folder SET path = 'lobby/../'`);
     },
   ],
   [
     'I3',
     'absolute',
     (made) => {
-      edit(made, `UPDATE segment SET path = '/etc/passwd' WHERE path = 'lobby/a.mp4'`);
+      edit(made, `UPDATE folder SET path = '/etc/'`);
+    },
+  ],
+  [
+    'I3',
+    'a name with a folder in it',
+    (made) => {
+      edit(made, `UPDATE segment SET name = 'b/a.mp4' WHERE name = 'a.mp4'`);
     },
   ],
   [
     'I3',
     'in quarantine too',
     (made) => {
-      edit(made, `INSERT INTO quarantine SELECT root_id, path, 'r', 'd', camera_id, 0, 1, '1', 0, 0 FROM segment`);
+      edit(made, `INSERT INTO quarantine VALUES ('nvr', 'lobby/a.mp4', 'r', 'd', 'lobby', 0, 1, '1', 0, 0)`);
     },
   ],
   [
@@ -132,7 +139,7 @@ const broken: [string, string, (made: TestStore & { root: string }) => void][] =
     'I5',
     'deleting without an intent',
     (made) => {
-      edit(made, `UPDATE segment SET state = 'deleting'`);
+      edit(made, 'UPDATE segment SET deleting = 1');
     },
   ],
   [
@@ -140,6 +147,13 @@ const broken: [string, string, (made: TestStore & { root: string }) => void][] =
     'done and still indexed',
     (made) => {
       edit(made, `UPDATE deletion SET segment_id = (SELECT max(id) FROM segment)`);
+    },
+  ],
+  [
+    'I5',
+    'an id that would be given twice',
+    (made) => {
+      edit(made, 'UPDATE segment_sequence SET last_id = 1');
     },
   ],
   [
@@ -160,7 +174,14 @@ const broken: [string, string, (made: TestStore & { root: string }) => void][] =
     'I6',
     'missing and there',
     (made) => {
-      edit(made, `UPDATE segment SET state = 'missing', missing_since_us = 1 WHERE path = 'lobby/a.mp4'`);
+      edit(made, `UPDATE segment SET missing_since_us = 1 WHERE name = 'a.mp4'`);
+    },
+  ],
+  [
+    'I6',
+    'missing and being deleted',
+    (made) => {
+      edit(made, `UPDATE segment SET missing_since_us = 1, deleting = 1 WHERE name = 'a.mp4'`);
     },
   ],
   [
@@ -291,6 +312,20 @@ const broken: [string, string, (made: TestStore & { root: string }) => void][] =
     ({ root, dir }) => {
       renameSync(root, join(dir, 'aside'));
       mkdirSync(root);
+    },
+  ],
+  [
+    'I15',
+    'a folder that nothing lies in',
+    (made) => {
+      edit(made, `INSERT INTO folder (root_id, path) VALUES ('nvr', 'left/')`);
+    },
+  ],
+  [
+    'I15',
+    'a camera that is not counted',
+    (made) => {
+      edit(made, `DELETE FROM camera_footage WHERE camera_id = 'yard'`);
     },
   ],
 ];

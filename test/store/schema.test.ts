@@ -85,8 +85,11 @@ describe('migrations', () => {
       [2, '0002-retention-clock-and-held.sql'],
       [3, '0003-roots-and-moved-files.sql'],
       [4, '0004-ranges-and-footage.sql'],
-      [5, '0005-brake.sql'],
-      [6, '0006-retention-changes.sql'],
+      [5, '0005-rows-by-camera-and-time.sql'],
+      [6, '0006-find.sql'],
+      [7, '0007-segment-clocks.sql'],
+      [8, '0008-brake.sql'],
+      [9, '0009-retention-changes.sql'],
     ]);
   });
 
@@ -129,6 +132,35 @@ describe('migrations', () => {
       .run().lastInsertRowid;
     expect(next).toBe(5);
     expect(db.pragma('foreign_keys', { simple: true })).toBe(1);
+  });
+
+  test('what was made from footage keeps its rows, its segments and its numbers', () => {
+    const path = join(tempDir(), 'old.db');
+    const old = new BetterSqlite3(path);
+    for (const { sql } of migrations().slice(0, 4)) old.exec(sql);
+    old.pragma(`application_id = 1953653878`);
+    old.pragma('user_version = 4');
+    old.exec(`INSERT INTO user (id, name, roles, password_hash, created_us) VALUES ('u', 'n', '[]', 'x', 1);
+      INSERT INTO disclosure_request (id, state, ground, recipient_kind, recipient_name, recipient_contact, journal_number,
+        purpose, start_us, end_us, requested_by, requested_us) VALUES ('r-1', 'closed', 'police', 'police', 'a', 'b', 'c', 'd', 1, 2, 'u', 3);
+      INSERT INTO derived_file (path, kind, request_id, created_us) VALUES ('requests/r-1/plans/0.json', 'plan', 'r-1', 4), ('gone', 'plan', 'r-1', 5);
+      INSERT INTO derived_source VALUES (1, 77), (1, 78);
+      DELETE FROM derived_file WHERE id = 2`);
+    old.close();
+    const db = openDatabase(path);
+    afterTest(() => {
+      db.close();
+    });
+    expect(db.prepare('SELECT * FROM derived_file').all()).toEqual([
+      { id: 1, path: 'requests/r-1/plans/0.json', kind: 'plan', request_id: 'r-1', created_us: 4, size_bytes: null },
+    ]);
+    expect(db.prepare('SELECT segment_id FROM derived_source ORDER BY 1').pluck().all()).toEqual([77, 78]);
+    const insert = `INSERT INTO derived_file (path, kind, request_id, created_us) VALUES ('p', ?, ?, 1)`;
+    expect(() => db.prepare(insert).run('still', 'r-1')).toThrow('CHECK constraint');
+    expect(() => db.prepare(insert).run('plan', null)).toThrow('CHECK constraint');
+    expect(db.prepare(insert).run('still', null).lastInsertRowid).toBe(3);
+    db.exec('DELETE FROM derived_file WHERE id = 1');
+    expect(db.prepare('SELECT count(*) FROM derived_source').pluck().get()).toBe(0);
   });
 
   test('an old database without a deletion upgrades too', () => {
@@ -226,8 +258,11 @@ describe('CHECK constraints', () => {
     ['a class that does not exist', `UPDATE camera SET class = 'everything'`],
     ['a segment that ends before it starts', `UPDATE segment SET end_us = start_us`],
     ['an empty file', `UPDATE segment SET size_bytes = 0`],
-    ['missing without since when', `UPDATE segment SET state = 'missing'`],
-    ['a camera that is not registered', `UPDATE segment SET camera_id = 'nobody'`],
+    ['missing and being deleted', `UPDATE segment SET deleting = 1, missing_since_us = 1`],
+    ['a name that is a path', `UPDATE segment SET name = 'lobby/a.mp4'`],
+    ['a folder without its slash', `UPDATE folder SET path = 'lobby'`],
+    ['a camera that is not registered', `UPDATE segment SET camera_number = 99`],
+    ['a camera with footage that nobody counts', `DELETE FROM camera_footage`],
     ['a camera with footage is not deleted', `DELETE FROM camera`],
     [
       'a hold without end',

@@ -1,13 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { checkStore } from '../../src/store/check.js';
 import {
+  findById,
   footageByCamera,
+  insertIfNew,
   insertSegment,
   markMissing,
   markReturned,
+  moveSegment,
   removeSegment,
+  segmentStamps,
   segmentsIn,
+  segmentsOfFile,
+  setSegmentState,
+  updateSegment,
 } from '../../src/store/segments.js';
+import { insertRow, someRow } from '../helpers/rows.js';
 import { addCamera, addRoot, june, makeTestStore } from '../helpers/store.js';
 
 const minuteUs = 60_000_000;
@@ -96,7 +104,10 @@ describe('the index', () => {
       }
     }
     for (const row of rows.filter((one) => !one.missing && one.id % 7 === 0)) {
-      db.prepare('UPDATE segment SET camera_id = ?, size_bytes = ? WHERE id = ?').run('yard', 7, row.id);
+      db.prepare(
+        `UPDATE segment SET camera_number = (SELECT number FROM camera_footage WHERE camera_id = 'yard'), size_bytes = 7
+         WHERE id = ?`,
+      ).run(row.id);
       [row.cameraId, row.sizeBytes] = ['yard', 7];
     }
     expect(expected().every(({ missing }) => missing > 5)).toBe(true);
@@ -121,5 +132,94 @@ describe('the index', () => {
     expect(footageByCamera(made.db)).toEqual([
       { cameraId: 'gate', segments: 0, missing: 0, sizeBytes: 0, oldestUs: null, newestUs: null },
     ]);
+  });
+});
+
+describe('a row', () => {
+  function empty() {
+    const made = makeTestStore();
+    addRoot(made, 'nvr');
+    addCamera(made, 'gate');
+    const folders = (): unknown[] => made.db.prepare('SELECT path FROM folder ORDER BY path').pluck().all();
+    return { ...made, folders };
+  }
+
+  test.each([
+    '0',
+    '4294967296',
+    '9007199254740993',
+    '9223372036854775807',
+    '9223372036854775808',
+    '18446744073709551615',
+  ])('knows its file by the inode %s', (inode) => {
+    const { db } = empty();
+    const id = insertRow(db, { path: 'a/b.mp4', inode });
+    insertRow(db, { path: 'a/c.mp4', inode: '9007199254740992' });
+    expect(findById(db, id)?.inode).toBe(inode);
+    const file = { inode, sizeBytes: 1000, mtimeUs: june + 61_000_000 };
+    expect(segmentsOfFile(db, 'nvr', file).map((one) => one.id)).toEqual([id]);
+    const stamp = `f ${inode} 1000 ${june + 61_000_000}`;
+    expect(segmentStamps(db, 'nvr', '', 1)).toEqual([{ path: 'a/b.mp4', stamp, id }]);
+    markMissing(db, id, june);
+    expect(segmentStamps(db, 'nvr', '', 1)).toEqual([{ path: 'a/b.mp4', stamp: `missing ${stamp}`, id }]);
+    markReturned(db, id);
+    setSegmentState(db, id, 'deleting');
+    expect(segmentStamps(db, 'nvr', '', 1)).toEqual([{ path: 'a/b.mp4', stamp: `deleting ${stamp}`, id }]);
+  });
+
+  test('is given back as it was entered, and as it was changed', () => {
+    const { db } = empty();
+    const row = someRow({ path: 'å/b.mp4', frameRate: 29.97, timeDisagreementMs: -7, hasAudio: true, truncated: true });
+    const id = insertSegment(db, row);
+    expect(findById(db, id)).toEqual({ ...row, id, state: 'indexed' });
+    const later = {
+      ...row,
+      frameRate: null,
+      codec: 'h265',
+      hasAudio: false,
+      truncated: false,
+      sizeBytes: 7,
+      inode: '12',
+    };
+    updateSegment(db, id, later);
+    expect(findById(db, id)).toEqual({ ...later, id, state: 'indexed' });
+  });
+
+  test('has an id that no other row had, also one that is gone', () => {
+    const { db } = empty();
+    const first = insertRow(db, { path: 'a.mp4' });
+    const second = insertRow(db, { path: 'b.mp4' });
+    removeSegment(db, second);
+    expect(insertIfNew(db, someRow({ path: 'a.mp4' }))).toBe(false);
+    const third = insertRow(db, { path: 'c.mp4' });
+    expect([first, second, third]).toEqual([1, 2, 3]);
+    removeSegment(db, third);
+    expect(() =>
+      db.exec(`INSERT INTO segment SELECT camera_number, start_us, 3, end_us, folder_id, 'd.mp4', kind_id, time_disagreement_ms,
+        size_bytes, inode, mtime_us, frames_per_1000_s, truncated, deleting, first_seen_us, missing_since_us FROM segment`),
+    ).toThrow('never used twice');
+  });
+
+  test('takes the name of its folder along when it is the last', () => {
+    const { db, folders } = empty();
+    const a = insertRow(db, { path: 'gate/secret/a.mp4' });
+    const b = insertRow(db, { path: 'gate/secret/b.mp4' });
+    insertRow(db, { path: 'c.mp4' });
+    const to = { rootId: 'nvr', path: 'yard/a.mp4', inode: '5', mtimeUs: june };
+    expect(moveSegment(db, a, to)).toBe(true);
+    expect(folders()).toEqual(['', 'gate/secret/', 'yard/']);
+    removeSegment(db, b);
+    expect(folders()).toEqual(['', 'yard/']);
+    // Gone, or being deleted: it goes nowhere, and leaves no name.
+    expect(moveSegment(db, b, { ...to, path: 'attic/b.mp4' })).toBe(false);
+    expect(checkStore(db)).toEqual([]);
+    setSegmentState(db, a, 'deleting');
+    expect(moveSegment(db, a, { ...to, path: 'attic/a.mp4' })).toBe(false);
+    expect(folders()).toEqual(['', 'yard/']);
+  });
+
+  test('of a camera that is not registered is refused', () => {
+    const { db } = empty();
+    expect(() => insertRow(db, { path: 'a.mp4', cameraId: 'nobody' })).toThrow('NOT NULL');
   });
 });

@@ -8,7 +8,7 @@ import type { Database } from '../../store/database.js';
 import { getRequest, itemsOf, type RequestItem } from '../../store/requests.js';
 import { sendFile } from '../file-answer.js';
 import { route, type Route } from '../route.js';
-import { purposes } from '../views.js';
+import { purposeCode } from '../views.js';
 import { requestParams } from './requests.js';
 
 const itemParams = requestParams.extend({
@@ -28,6 +28,9 @@ function getItem(db: Database, id: string, position: number): RequestItem {
   }
   return item;
 }
+
+/** Why somebody looks: a known purpose by its code, or words of their own. */
+export const purpose = z.string().trim().min(3).max(500);
 
 export const footageRoutes: readonly Route[] = [
   route({
@@ -61,7 +64,7 @@ export const footageRoutes: readonly Route[] = [
     summary: 'The masked copy as a film. Each look is logged before its first byte is sent',
     answers: 'video/mp4',
     params: itemParams,
-    query: z.strictObject({ purpose: z.string().trim().min(3).max(500) }),
+    query: z.strictObject({ purpose }),
     handler: ({ deps, user, params, query, req, res }) => {
       const item = getItem(deps.store.db, params.id, params.position);
       return sendFile(
@@ -76,8 +79,7 @@ export const footageRoutes: readonly Route[] = [
             startUs: item.startUs,
             endUs: item.endUs,
             sha256: item.redactedSha256,
-            // One of the known purposes by its code; words of somebody's own may name a person and stay out of the log.
-            purpose: purposes.find((known) => known === query.purpose) ?? 'in-own-words',
+            purpose: purposeCode(query.purpose),
           },
         },
       );

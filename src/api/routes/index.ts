@@ -7,17 +7,19 @@ import { cameraRoutes } from './cameras.js';
 import { footageRoutes } from './footage.js';
 import { healthRoutes } from './health.js';
 import { holdRoutes } from './holds.js';
+import { hookRoutes } from './hook.js';
 import { requestActRoutes } from './request-acts.js';
 import { requestRoutes } from './requests.js';
 import { retentionRoutes } from './retention.js';
 import { sessionRoutes } from './session.js';
+import { stillRoutes } from './stills.js';
 import { taskRoutes } from './tasks.js';
 
 const openApiRoute = openRoute({
   method: 'get',
   path: '/api/openapi.json',
   summary: 'This document',
-  handler: ({ deps }) => openApi(routes, cookieName(deps.api.https)),
+  handler: ({ deps }) => openApi(routes, cookieName(deps.api.https), hookRoutes),
 });
 
 export const routes: readonly Route[] = [
@@ -28,6 +30,7 @@ export const routes: readonly Route[] = [
   ...requestRoutes,
   ...requestActRoutes,
   ...footageRoutes,
+  ...stillRoutes,
   ...holdRoutes,
   ...retentionRoutes,
   ...auditRoutes,

@@ -1,9 +1,12 @@
 /**
  * Reading a file that may be anything: a bounded number of bytes, reads and milliseconds, whatever the bytes claim. One file
  * is judged by its header and index, so that a scan of a hundred thousand files is not held up by a bad one.
+ *
+ * Reads wait in the thread that asks, which is there for nothing else: handing each of them to another thread and back costs more
+ * than the read. One that hangs on a dead network share so holds up this thread alone, and not those that all others wait for.
  */
-import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { maxInitBytes } from '../../domain/fragment.js';
 import { ProbeRefusal } from './summary.js';
 
 /**
@@ -33,33 +36,60 @@ export interface BoundedFile {
   readonly facts: FileFacts;
   /** Up to `length` bytes; fewer only at the end of the file. */
   read(offset: number, length: number): Promise<Buffer>;
-  /** Closes the handle; a read that hangs on a dead network share keeps it open until the kernel gives up. */
-  close(): Promise<void>;
+  close(): void;
+}
+
+/** 1 in its first element while the system is asked for bytes: whoever waits for this thread sees what it waits for. */
+let askingFlag: Int32Array | null = null;
+export const showAsking = (flag: Int32Array): void => {
+  askingFlag = flag;
+};
+
+function ask<T>(system: () => T): T {
+  if (askingFlag !== null) Atomics.store(askingFlag, 0, 1);
+  try {
+    return system();
+  } finally {
+    if (askingFlag !== null) Atomics.store(askingFlag, 0, 0);
+  }
 }
 
 /**
  * Opens a regular file for reading; throws the system's error, or a plain Error for what is no regular file. A link as the
  * last component is not followed, and a named pipe does not block.
  */
-export async function openBounded(path: string, limits: ReadLimits = defaultLimits): Promise<BoundedFile> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+export function openBounded(path: string, limits: ReadLimits = defaultLimits): BoundedFile {
+  const handle = ask(() => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
   try {
-    const stat = await handle.stat({ bigint: true });
+    const stat = ask(() => fstatSync(handle, { bigint: true }));
     if (!stat.isFile()) throw new Error('not a regular file');
     const facts: FileFacts = {
       sizeBytes: Number(stat.size),
       inode: String(stat.ino),
       mtimeUs: Number(stat.mtimeNs / 1000n),
     };
-    return { facts, read: readerOf(handle, facts.sizeBytes, limits), close: () => handle.close() };
+    let closed = false;
+    const readNow = readerOf(handle, facts.sizeBytes, limits);
+    return {
+      facts,
+      // Failures come as rejections, as from any other source of bytes. Its number may be another file's once it is closed, and the
+      // library reads ahead.
+      read: (offset, length) =>
+        closed
+          ? Promise.reject(new Error('closed'))
+          : new Promise((settle) => {
+              settle(readNow(offset, length));
+            }),
+      close: () => {
+        closed = true;
+        closeSync(handle);
+      },
+    };
   } catch (error) {
-    await handle.close();
+    closeSync(handle);
     throw error;
   }
 }
-
-/** An initialisation segment has a few hundred bytes for each track. */
-const maxInitBytes = 2 ** 20;
 
 /**
  * A fragment with its initialisation segment in front, as one file of both their sizes; whoever opened the fragment closes
@@ -74,7 +104,9 @@ export async function behindInit(fragment: BoundedFile, initPath: string, limits
       if (front.length === length) return front;
       return Buffer.concat([front, await fragment.read(Math.max(0, offset - init.length), length - front.length)]);
     },
-    close: () => fragment.close(),
+    close: () => {
+      fragment.close();
+    },
   };
 }
 
@@ -83,7 +115,7 @@ async function readWhole(initPath: string, limits?: ReadLimits): Promise<Buffer>
     new ProbeRefusal('no-index', `a fragment, and its initialisation segment ${why}`);
   let init: BoundedFile;
   try {
-    init = await openBounded(initPath, limits);
+    init = openBounded(initPath, limits);
   } catch (error) {
     throw refusal(`cannot be opened: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -92,15 +124,15 @@ async function readWhole(initPath: string, limits?: ReadLimits): Promise<Buffer>
     if (sizeBytes === 0 || sizeBytes > maxInitBytes) throw refusal(`has ${sizeBytes} bytes`);
     return await init.read(0, sizeBytes);
   } finally {
-    await init.close();
+    init.close();
   }
 }
 
-function readerOf(handle: FileHandle, sizeBytes: number, limits: ReadLimits): BoundedFile['read'] {
+function readerOf(handle: number, sizeBytes: number, limits: ReadLimits): (offset: number, length: number) => Buffer {
   const endsAt = performance.now() + limits.ms;
   let bytes = 0;
   let reads = 0;
-  return async (offset, length) => {
+  return (offset, length) => {
     const wanted = Math.max(0, Math.min(length, sizeBytes - offset));
     bytes += wanted;
     reads += 1;
@@ -111,7 +143,8 @@ function readerOf(handle: FileHandle, sizeBytes: number, limits: ReadLimits): Bo
     const buffer = Buffer.allocUnsafe(wanted);
     let filled = 0;
     while (filled < wanted) {
-      const { bytesRead } = await handle.read(buffer, filled, wanted - filled, offset + filled);
+      const from = filled;
+      const bytesRead = ask(() => readSync(handle, buffer, from, wanted - from, offset + from));
       if (bytesRead === 0) break;
       filled += bytesRead;
     }

@@ -50,11 +50,11 @@ export interface Timing {
 /** Packets that are looked at for the frame rate; enough for two seconds at 25 frames a second. */
 const ratePackets = 50;
 
-/** What the tracks of an MP4 are, from its `ftyp` and `moov` boxes. Throws ProbeRefusal. */
+/** What the tracks are, from the `ftyp` and `moov` boxes of an MP4, or the first packets of a transport stream. Throws ProbeRefusal. */
 export const describeTracks = (index: Buffer): Promise<Described> =>
   withInput(new BufferSource(index), async (input) => (await describe(input)).described);
 
-/** Everything of a Matroska or MPEG-TS file. Throws ProbeRefusal, LimitReached or the system's error. */
+/** Everything of a Matroska or MPEG-TS file; the latter is read through. Throws ProbeRefusal, LimitReached or the system's error. */
 export async function readWithLibrary(file: BoundedFile): Promise<Described & Timing> {
   // The library wraps what a read throws, or drops it: the first one is kept here, and is the true reason.
   let failure: unknown;

@@ -72,12 +72,15 @@ export const miss = (
 
 const openDetail = 'a name that is used while the file is being written';
 
+/** Empty, `.` and `..` as a part of a path, and NUL. */
+const notPlain = /^$|^\/|\/$|\/\/|(?:^|\/)\.\.?(?:\/|$)|\0/;
+
 /** A miss for what no layout looks into: no plain path below the root, or a folder of the storage system. Else null. */
 export function outside(relativePath: string): LayoutMiss | null {
+  if (notPlain.test(relativePath)) return miss('foreign', 'not a plain path below the root');
+  // Every one of these names has one of these signs in it, and hardly any other has.
+  if (!/[@#$+]/.test(relativePath)) return null;
   const parts = relativePath.split('/');
-  if (parts.some((part) => part === '' || part === '.' || part === '..') || relativePath.includes('\0')) {
-    return miss('foreign', 'not a plain path below the root');
-  }
   return parts.some((part) => companionFolders.has(part)) ? miss('ignored', 'in a folder of the storage system') : null;
 }
 
@@ -93,7 +96,7 @@ export function readStem(relativePath: string): { stem: string; extension: strin
   const extension = dot > 0 ? base.slice(dot + 1) : '';
   const stem = relativePath.slice(0, relativePath.length - extension.length - 1);
   const isMedia = media.has(extension.toLowerCase());
-  if (unfinishedEnd.test(base) || (isMedia && unfinishedEnd.test(stem)) || /^incomplete\./i.test(base)) {
+  if ((isMedia ? unfinishedEnd.test(stem) : unfinishedEnd.test(base)) || /^incomplete\./i.test(base)) {
     return miss('unfinished', openDetail);
   }
   if (base.startsWith('.')) {
@@ -101,10 +104,11 @@ export function readStem(relativePath: string): { stem: string; extension: strin
     const within = mediaExtensions.some((known) => base.toLowerCase().includes(`.${known}`));
     return within ? miss('unfinished', 'a hidden name around a recording: being copied') : miss('ignored', 'hidden');
   }
+  // No recording, which nearly every name is, ends like a companion.
+  if (isMedia) return { stem, extension };
   if (pictures.test(base)) return miss('ignored', 'a still picture: goes with the recording it was made from');
   if (companions.test(base)) return miss('ignored', 'a companion of recordings, not one itself');
-  if (!isMedia) return miss('foreign', extension === '' ? 'no extension' : `".${extension}" is no recording`);
-  return { stem, extension };
+  return miss('foreign', extension === '' ? 'no extension' : `".${extension}" is no recording`);
 }
 
 /**
@@ -121,10 +125,6 @@ export function finishedName(relativePath: string): string | null {
   const real = hidden ?? bare(base) ?? (stem === null ? null : `${stem}.${inner?.['extension'] ?? ''}`);
   return real === null || real === '' ? null : relativePath.slice(0, at) + real;
 }
-
-/** A fragment (`.m4s`) has no index of its own: that is in the `init.mp4` beside it. */
-export const initBeside = (relativePath: string): string =>
-  `${relativePath.slice(0, relativePath.lastIndexOf('/') + 1)}init.mp4`;
 
 const telling: Record<MissReason, number> = { misnamed: 3, unfinished: 2, ignored: 1, foreign: 0 };
 

@@ -2,6 +2,7 @@
  * Path templates: the tokens of MediaMTX's `recordPath`, and a few more for other recorders. A template is compiled once to
  * one anchored regular expression for reading and one list of pieces for writing, so that both stay the same template.
  */
+import { initOf } from '../../domain/fragment.js';
 import { GatewayError } from '../../errors.js';
 import {
   assertTimeZone,
@@ -14,7 +15,6 @@ import {
 } from '../../domain/time.js';
 import {
   finishedName,
-  initBeside,
   mediaExtensions,
   miss,
   readStem,
@@ -163,7 +163,8 @@ export function templateLayout(template: string, options: TemplateOptions): Layo
     const start = readNameTime(groups, options.timeZone);
     if (typeof start === 'string') return miss('misnamed', start, { camera });
     const found: LayoutMatch = { kind: 'match', layout: name, camera, start };
-    return extension === 'm4s' ? { ...found, init: initBeside(relativePath) } : found;
+    const init = initOf(relativePath);
+    return init === null ? found : { ...found, init };
   };
 
   /** Half a file that was left lying is footage too: whose, and from when, bounds how long it may lie there. */

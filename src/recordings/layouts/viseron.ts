@@ -3,8 +3,7 @@
  *
  * A `.m4s` is a fragment and cannot be read alone: its index is the `init.mp4` in the same folder, which holds no picture and
  * is not ours to delete. Viseron writes it anew with each segment, so older ones may not fit it any more once the camera's
- * resolution changed: they are indexed by what it says now. A fragment is indexed and deleted; a masked copy of it cannot be
- * made, since only this folder knows of the index.
+ * resolution changed: they are indexed, and disclosed, by what it says now.
  */
 import {
   firstMatching,

@@ -86,6 +86,9 @@ function Table({ view, tasks }: { view: Cameras; tasks: TasksView['tasks'] }): R
                 <td role="cell">
                   <strong>{camera.label}</strong>
                   {camera.label !== camera.cameraId && <div className="soft small">{camera.cameraId}</div>}
+                  {camera.substreamOf !== null && (
+                    <div className="soft small">{t('cameras.substreamOf', { camera: camera.substreamOf })}</div>
+                  )}
                   {!camera.adopted && <Tag tone="warn">{t('cameras.notAdopted')}</Tag>}
                 </td>
                 <td role="cell" data-label={t('cameras.class')}>

@@ -191,15 +191,17 @@ export function NewRequestView(): ReactNode {
                 : null
           }
         >
-          {(cameras.data?.cameras ?? []).map((camera) => (
-            <Checkbox
-              key={camera.cameraId}
-              mt={6}
-              value={camera.cameraId}
-              disabled={!camera.policy.mayRecord}
-              label={`${camera.label} (${t(`cameras.classes.${camera.policy.class}`)})`}
-            />
-          ))}
+          {(cameras.data?.cameras ?? [])
+            .filter((camera) => camera.substreamOf === null)
+            .map((camera) => (
+              <Checkbox
+                key={camera.cameraId}
+                mt={6}
+                value={camera.cameraId}
+                disabled={!camera.policy.mayRecord}
+                label={`${camera.label} (${t(`cameras.classes.${camera.policy.class}`)})`}
+              />
+            ))}
         </Checkbox.Group>
         <Trouble error={cameras.error ?? create.error} />
         <div>
