@@ -15,6 +15,7 @@ import { canonicalHash, type Json } from './domain/canonical-json.js';
 import { frontierRoot } from './domain/merkle.js';
 import { hourUs } from './domain/retention-rules/index.js';
 import { GatewayError, toGatewayError } from './errors.js';
+import { clockSynchronised } from './platform/clock-sync.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import { readOrMakeKey, readPrivateKey } from './platform/keys.js';
 import { makeLog, type Log } from './platform/log.js';
@@ -127,7 +128,8 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         voteUs: Math.round(config.retention.confirmHours * hourUs),
       },
       // A clock that a test moves is not compared with the machine's own uptime.
-      ...(options.clock === undefined && { uptime: systemUptime }),
+      ...(options.clock === undefined && { uptime: systemUptime, synchronised: () => clockSynchronised() }),
+      mustBeSynchronised: config.retention.timeService === 'required',
     };
     const rootPath = (id: string): string => {
       const path = rootPaths.get(id);

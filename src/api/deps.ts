@@ -14,6 +14,7 @@ import type { Confirmed } from '../retention/confirm.js';
 import type { AnnouncedCamera, AnnouncedFile } from '../recordings/announced.js';
 import type { RetentionPlan } from '../retention/context.js';
 import type { ProposedChange } from '../retention/policy.js';
+import type { AcceptedClock } from '../retention/trust.js';
 import type { HoldInput, PlacedHold } from '../disclosure/hold.js';
 import type { Picture } from '../recordings/pictures/cache.js';
 import type { ContactSheet } from '../recordings/pictures/contact-sheet.js';
@@ -79,6 +80,8 @@ export interface ApiDeps {
     refusal(nowUs: number): string | null;
     /** A person's yes to a deletion that waits for two. */
     confirm(user: User, id: string): Confirmed;
+    /** A person's yes to the clock of now, after it was in doubt. */
+    acceptClock(user: User): AcceptedClock;
     /** What another period would delete once it counts; null where nothing is to be deleted by it. */
     preview(cameraId: string, retentionDays: number): RetentionPreview | null;
     propose(user: User, input: { cameraId: string; retentionDays: number; reason: string }): ProposedChange;

@@ -12,6 +12,7 @@ import type { CloseReason } from '../disclosure/close.js';
 import type { CameraCoverage, Coverage } from '../disclosure/coverage.js';
 import type { Confirmed } from '../retention/confirm.js';
 import type { RetentionPlan } from '../retention/context.js';
+import type { AcceptedClock } from '../retention/trust.js';
 import type { ItemSummary, RequestRow } from '../store/requests.js';
 import type { TaskRow } from '../store/tasks.js';
 
@@ -98,6 +99,12 @@ export interface RetentionView {
 }
 
 export interface ConfirmedView extends Confirmed {
+  readonly people: Readonly<Record<string, string>>;
+}
+
+export interface AcceptedView extends AcceptedClock {
+  /** What the clock says, which was accepted. */
+  readonly nowUs: number;
   readonly people: Readonly<Record<string, string>>;
 }
 

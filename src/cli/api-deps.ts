@@ -20,7 +20,7 @@ import type { Watcher } from '../recordings/watch.js';
 import { confirmDeletion } from '../retention/confirm.js';
 import { planDeletions } from '../retention/plan.js';
 import { cancelRetention, confirmRetention, previewDays, proposeRetention } from '../retention/policy.js';
-import { refusalReason } from '../retention/trust.js';
+import { acceptClock, refusalReason } from '../retention/trust.js';
 
 /** dist/web beside dist/cli. */
 const webDir = fileURLToPath(new URL('../web/', import.meta.url));
@@ -60,6 +60,7 @@ export async function apiDeps(gateway: Gateway, jobs: ApiJobs, watcher: Watcher)
       plan: (nowUs) => planDeletions(retention, nowUs),
       refusal: (nowUs) => refusalReason(retention, nowUs),
       confirm: (user, id) => confirmDeletion(retention, user, id),
+      acceptClock: (user) => acceptClock(retention, user),
       preview: (cameraId, retentionDays) => previewDays(retention, cameraId, retentionDays),
       propose: (user, input) => proposeRetention(retention, user, input),
       confirmChange: (user, id) => confirmRetention(retention, user, id),

@@ -71,7 +71,10 @@ export function camera(program: Command): void {
 
   define<IdentityOptions>(
     withIdentity(
-      group.command('cancel').description('withdraw a change that does not count yet (role admin or legal)').argument('<id>'),
+      group
+        .command('cancel')
+        .description('withdraw a change that does not count yet (role admin or legal)')
+        .argument('<id>'),
     ),
     ({ args: [id = ''], options, signal }) =>
       withGateway(options, signal, async (gateway) => {

@@ -26,13 +26,13 @@ export function retain(program: Command): void {
         .description('show what retention would delete now; with --apply, delete it')
         .option('--apply', 'delete what is due')
         .option('--confirm <id>', 'say yes to a deletion that waits for two persons; each of them does, as --user')
-        .option('--accept-clock', 'with --apply: vouch that the clock is right, after it was wrong')
+        .option('--accept-clock', 'say that the clock is right now, after it was wrong; two persons do, each as --user')
         .option('--at <instant>', 'plan for another instant (dry run only), such as 2026-03-29T00:00:00Z'),
     ),
     ({ options, signal }) => {
       const { confirm } = options;
       if (confirm !== undefined) {
-        if (options.apply === true || options.at !== undefined) {
+        if (options.apply === true || options.at !== undefined || options.acceptClock === true) {
           throw new GatewayError('usage', '--confirm stands alone.', { remedy: 'Confirm first, then --apply.' });
         }
         return withGateway(options, signal, async (gateway) => {
@@ -46,8 +46,18 @@ export function retain(program: Command): void {
       if (options.apply === true && options.at !== undefined) {
         throw new GatewayError('usage', '--at is for a dry run only.', { remedy: 'Leave out --apply, or --at.' });
       }
-      if (options.acceptClock === true && options.apply !== true) {
-        throw new GatewayError('usage', '--accept-clock goes with --apply.', { remedy: 'Add --apply.' });
+      if (options.acceptClock === true) {
+        if (options.apply === true || options.at !== undefined) {
+          throw new GatewayError('usage', '--accept-clock stands alone.', { remedy: 'Accept first, then --apply.' });
+        }
+        return withGateway(options, signal, async (gateway) => {
+          const result = acceptClock(gateway.retention, await identify(gateway, options));
+          const now = formatLocal(gateway.store.clock.nowUs(), gateway.config.site.timezone);
+          const text = result.complete
+            ? `It is ${now}, two persons say so. The next sweep goes by it.`
+            : `You say that it is ${now}. Another person has to say so as well; one of the two must be an administrator.`;
+          return { json: { accepted: result.complete, votes: result.votes }, text };
+        });
       }
       const atUs = options.at === undefined ? null : parseInstant(options.at);
       return withGateway(options, signal, async (gateway) => {
@@ -71,7 +81,6 @@ export function retain(program: Command): void {
           ].join('\n');
           return { json: { applied: false, ...plan, deleted: 0, failed: [] }, text };
         }
-        if (options.acceptClock === true) acceptClock(gateway.retention, 'operator');
         const bar = progressBar('segments');
         try {
           const result = await applyDeletions(gateway.retention, {

@@ -17,6 +17,10 @@ export interface RetentionContext {
   readonly rootPath: (rootId: string) => string | null;
   /** A witness beside the wall clock. Left out, a clock that was set forward cannot be told from time that passed. */
   readonly uptime?: () => Uptime | null;
+  /** Whether a time service sets the clock, null where nobody can tell. Left out, nobody is asked. */
+  readonly synchronised?: () => Promise<boolean | null>;
+  /** Nothing is deleted by a clock that no time service sets. */
+  readonly mustBeSynchronised?: boolean;
   /** What a sweep may delete without being asked. Left out, nothing waits: the gateway itself always has it. */
   readonly brake?: BrakeSettings;
   /** Removes files; the native one unless a test makes it fail. */

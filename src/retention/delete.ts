@@ -9,7 +9,7 @@ import { overdueQuarantine } from '../store/quarantine.js';
 import { listRoots } from '../store/roots.js';
 import { segmentsDue, type SegmentCursor } from '../store/segments.js';
 import { rememberSweep } from '../store/sweep-history.js';
-import { putSweepState, readSweepState } from '../store/sweep-state.js';
+import { putSweepState } from '../store/sweep-state.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import { carryOut, intend, type BatchRun } from './batch.js';
 import { noteBrake, type Braked } from './brake.js';
@@ -24,7 +24,15 @@ import {
 import { cutoffOf, fateIn, planDeletions, planSweep, situationAt, type Situation } from './plan.js';
 import { applyDueChanges } from './policy.js';
 import { finishOpen, takeRetentionLock, type Recovery } from './recovery.js';
-import { clockTask, fileState, lookAtRoot, refusalReason } from './trust.js';
+import {
+  clockTask,
+  fileState,
+  lookAtRoot,
+  refusalReason,
+  sweepStateAt,
+  unsynchronisedReason,
+  unsynchronisedTask,
+} from './trust.js';
 
 const nothingDone = {
   deleted: 0,
@@ -50,14 +58,15 @@ export async function applyDeletions(ctx: RetentionContext, run: RetentionRun = 
   try {
     const nowUs = clock.nowUs();
     const actor = run.actor ?? 'gateway';
-    const doubt = refusalReason(ctx, nowUs);
+    const synchronised = (await ctx.synchronised?.()) ?? null;
+    const doubt = refusalReason(ctx, nowUs) ?? unsynchronisedReason(ctx, synchronised);
     if (doubt === null) applyDueChanges(ctx, nowUs);
     const { plan, braked } = planSweep(ctx, nowUs, run);
     if (doubt !== null) {
       refuse(ctx, { ...run, actor }, doubt);
       return { ...plan, ...nothingDone, refused: doubt };
     }
-    return await sweep(ctx, { ...run, actor }, plan, braked, situationAt(ctx, nowUs));
+    return await sweep(ctx, { ...run, actor, synchronised }, plan, braked, situationAt(ctx, nowUs));
   } finally {
     release();
   }
@@ -68,12 +77,14 @@ function refuse({ store, log }: RetentionContext, run: BatchRun, doubt: string):
   store.act(run.actor, (note) => {
     openTask(store.db, {
       ...clockTask,
-      detail: `Nothing is deleted: ${doubt}. Set the clock right. If it is right now, say so with "tredive retain --apply --accept-clock".`,
+      detail: `Nothing is deleted: ${doubt}. Set the clock right. If it is right now, two persons, one of them an administrator, say so, each with the own password: tredive retain --accept-clock --user NAME`,
       createdUs: store.clock.nowUs(),
     });
     note('retention.refused', 'gateway', { reason: doubt });
   });
 }
+
+type SweepRun = BatchRun & { readonly synchronised: boolean | null };
 
 interface Tally extends Recovery {
   heldMeanwhile: number;
@@ -85,7 +96,7 @@ interface Tally extends Recovery {
 
 async function sweep(
   ctx: RetentionContext,
-  run: BatchRun,
+  run: SweepRun,
   plan: RetentionPlan,
   braked: Braked,
   situation: Situation,
@@ -212,7 +223,7 @@ function addProblems(tally: Tally, problems: readonly RootProblem[]): void {
 /** What the sweep found goes into the log, the clock it ran by is remembered, and tasks are opened and closed. */
 function endSweep(
   ctx: RetentionContext,
-  run: BatchRun,
+  run: SweepRun,
   result: RetentionResult,
   braked: Braked,
   swept: Tally['swept'],
@@ -229,13 +240,7 @@ function endSweep(
     const unfinished = result.interrupted || result.failed.length > 0;
     const waiting = noteBrake(ctx, note, braked, { nowUs, unfinished });
     for (const [cameraId, sums] of swept) rememberSweep(db, { cameraId, sweptUs: nowUs, ...sums });
-    const uptime = ctx.uptime?.() ?? null;
-    putSweepState(db, {
-      lastSweepUs: nowUs,
-      bootId: uptime?.bootId ?? null,
-      uptimeUs: uptime?.uptimeUs ?? null,
-      acceptedSize: readSweepState(db).acceptedSize,
-    });
+    putSweepState(db, sweepStateAt(ctx, nowUs));
     const open = (kind: string, subject: string, detail: string): void => {
       openTask(db, { kind, subject, detail, createdUs: nowUs });
     };
@@ -259,6 +264,12 @@ function endSweep(
       open('live-only-recorded', `camera:${cameraId}`, detail);
     }
     closeTask(db, clockTask.kind, clockTask.subject, nowUs);
+    const { kind: unsynchronised, subject: clock } = unsynchronisedTask;
+    if (run.synchronised === false) {
+      const detail =
+        'No time service sets the clock of this machine. Set one up (chrony, systemd-timesyncd): every limit is counted by it.';
+      open(unsynchronised, clock, detail);
+    } else if (run.synchronised === true) closeTask(db, unsynchronised, clock, nowUs);
     const overdue = new Set(overdueQuarantine(db, nowUs, ctx.marginUs).map(({ rootId }) => `root:${rootId}`));
     const failing = new Set(failingCameras(db).map(({ cameraId }) => `camera:${cameraId}`));
     const recording = new Set(recordingLiveOnly(db).map(({ cameraId }) => `camera:${cameraId}`));
@@ -284,6 +295,7 @@ function endSweep(
       recordsExpired,
       rootsInDoubt: doubts.map(({ rootId }) => rootId),
       interrupted: result.interrupted,
+      synchronised: run.synchronised,
       waiting: waiting?.id ?? null,
       confirmed: braked.confirmedId,
       firstOf: [...braked.first],

@@ -31,9 +31,9 @@ const fromRaw = (raw: Raw): RetentionChange => ({
 
 /** Changes that wait, oldest first. */
 export const openChanges = (db: Database): RetentionChange[] =>
-  (
-    db.prepare('SELECT * FROM retention_change WHERE ended_us IS NULL ORDER BY proposed_us, id').all() as Raw[]
-  ).map(fromRaw);
+  (db.prepare('SELECT * FROM retention_change WHERE ended_us IS NULL ORDER BY proposed_us, id').all() as Raw[]).map(
+    fromRaw,
+  );
 
 export const openChangeOf = (db: Database, cameraId: string): RetentionChange | null =>
   openChanges(db).find((change) => change.cameraId === cameraId) ?? null;
@@ -77,9 +77,8 @@ export function endChange(
 
 /** Class and days that the configuration gave a camera when it was last read; null before it ever did. */
 export const configuredPeriod = (db: Database, cameraId: string): Period | null =>
-  (db
-    .prepare('SELECT class, days AS retentionDays FROM configured_period WHERE camera_id = ?')
-    .get(cameraId) as Period | undefined) ?? null;
+  (db.prepare('SELECT class, days AS retentionDays FROM configured_period WHERE camera_id = ?').get(cameraId) as
+    Period | undefined) ?? null;
 
 export function rememberConfigured(db: Database, cameraId: string, { class: name, retentionDays }: Period): void {
   db.prepare(

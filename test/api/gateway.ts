@@ -27,7 +27,7 @@ import { cutsIn } from '../../src/recordings/pictures/cuts.js';
 import { stillAt } from '../../src/recordings/pictures/still.js';
 import { planDeletions } from '../../src/retention/plan.js';
 import { cancelRetention, confirmRetention, previewDays, proposeRetention } from '../../src/retention/policy.js';
-import { refusalReason } from '../../src/retention/trust.js';
+import { acceptClock, refusalReason } from '../../src/retention/trust.js';
 import { readCheckpoints, readEntries, readFrontier } from '../../src/store/audit-log.js';
 import { makeWorld, picturesOf, type World } from '../helpers/disclosure.js';
 
@@ -142,6 +142,7 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
       plan: (nowUs) => planDeletions(retention, nowUs),
       refusal: (nowUs) => refusalReason(retention, nowUs),
       confirm: (user, id) => confirmDeletion(retention, user, id),
+      acceptClock: (user) => acceptClock(retention, user),
       preview: (cameraId, retentionDays) => previewDays(retention, cameraId, retentionDays),
       propose: (user, input) => proposeRetention(retention, user, input),
       confirmChange: (user, id) => confirmRetention(retention, user, id),

@@ -89,6 +89,9 @@ describe('failures inside', () => {
         confirm: () => {
           throw thrown;
         },
+        acceptClock: () => {
+          throw thrown;
+        },
         preview: () => null,
         propose: () => {
           throw thrown;

@@ -15,7 +15,18 @@ import { eventsOf } from '../../src/store/audit-log.js';
 import { getCamera } from '../../src/store/cameras.js';
 import { openChanges } from '../../src/store/retention-changes.js';
 import { openTasks } from '../../src/store/tasks.js';
-import { addCamera, addHold, addRoot, addSegment, addUser, day, hour, june, makeTestStore, type TestStore } from '../helpers/store.js';
+import {
+  addCamera,
+  addHold,
+  addRoot,
+  addSegment,
+  addUser,
+  day,
+  hour,
+  june,
+  makeTestStore,
+  type TestStore,
+} from '../helpers/store.js';
 
 interface Site extends TestStore {
   readonly root: string;
@@ -30,7 +41,8 @@ function site(): Site {
   const made = makeTestStore();
   const root = addRoot(made, 'nvr');
   addCamera(made, 'lobby');
-  for (const age of ages) addSegment(made, { camera: 'lobby', path: `${age}.mp4`, startUs: june - age * day, minutes: 60 });
+  for (const age of ages)
+    addSegment(made, { camera: 'lobby', path: `${age}.mp4`, startUs: june - age * day, minutes: 60 });
   const person = (id: string, roles: User['roles']): User => {
     addUser(made, id, [...roles]);
     return { id, name: id, roles, disabledUs: null };
@@ -57,7 +69,9 @@ describe('a shorter period', () => {
     const { change, preview } = proposeRetention(made.retention, made.admin, shorter);
     expect(preview).toMatchObject(expected);
     expect(change.effectiveUs).toBe(june + day);
-    expect(openTasks(made.db)[0]?.detail).toContain('3 segments (3.0 h) that would be kept are due, and 1 more are held');
+    expect(openTasks(made.db)[0]?.detail).toContain(
+      '3 segments (3.0 h) that would be kept are due, and 1 more are held',
+    );
     made.nowUs = june + day - 1;
     expect(await applyDeletions(made.retention)).toMatchObject({ deleted: 0 });
     expect([days(made), left(made)]).toEqual([30, ages]);
@@ -73,7 +87,9 @@ describe('a shorter period', () => {
   test('can be cancelled until then', async () => {
     const made = site();
     const { change } = proposeRetention(made.retention, made.admin, shorter);
-    expect(() => proposeRetention(made.retention, made.admin, { ...shorter, retentionDays: 5 })).toThrow(code('conflict'));
+    expect(() => proposeRetention(made.retention, made.admin, { ...shorter, retentionDays: 5 })).toThrow(
+      code('conflict'),
+    );
     cancelRetention(made.retention, made.legal, change.id);
     made.nowUs = june + 2 * day;
     expect(await applyDeletions(made.retention)).toMatchObject({ deleted: 0 });
@@ -120,7 +136,9 @@ describe('a longer period', () => {
     const made = shortened();
     made.nowUs = june + 300 * day;
     expect(() => confirmRetention(made.retention, made.admin, made.id)).toThrow(code('same-person'));
-    expect(() => confirmRetention(made.retention, { ...made.other, roles: ['security'] }, made.id)).toThrow(code('forbidden'));
+    expect(() => confirmRetention(made.retention, { ...made.other, roles: ['security'] }, made.id)).toThrow(
+      code('forbidden'),
+    );
     expect(days(made)).toBe(14);
     expect(confirmRetention(made.retention, made.legal, made.id)).toEqual({ applied: true });
     expect(days(made)).toBe(30);
@@ -155,7 +173,9 @@ describe('what is refused', () => {
     expect(() => proposeRetention(made.retention, made.admin, { ...shorter, retentionDays: 30 })).toThrow(
       code('input-invalid'),
     );
-    expect(() => proposeRetention(made.retention, made.admin, { ...shorter, cameraId: 'none' })).toThrow(code('not-found'));
+    expect(() => proposeRetention(made.retention, made.admin, { ...shorter, cameraId: 'none' })).toThrow(
+      code('not-found'),
+    );
   });
 
   test.each([31, 0])('%s days by the database itself', (to) => {
@@ -241,7 +261,11 @@ describe('a period that was changed in the configuration file', () => {
     start(made, { class: 'live-only', retentionDays: 1 });
     expect(getCamera(made.db, 'lobby')).toMatchObject({ class: 'live-only', retentionDays: 30 });
     expect(openChanges(made.db)).toMatchObject([{ to: { class: 'live-only', retentionDays: 1 } }]);
-    const other = { class: 'other-purpose', retentionDays: 90, retentionReason: 'process control of the plant' } as const;
+    const other = {
+      class: 'other-purpose',
+      retentionDays: 90,
+      retentionReason: 'process control of the plant',
+    } as const;
     start(made, other);
     expect(getCamera(made.db, 'lobby')).toMatchObject({ class: 'live-only', retentionDays: 30 });
     const id = openChanges(made.db)[0]?.id ?? '';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listUsers } from '../../store/users.js';
 import { route, type Route } from '../route.js';
-import type { ConfirmedView, RetentionView } from '../views.js';
+import type { AcceptedView, ConfirmedView, RetentionView } from '../views.js';
 
 /** Names of those who said yes, by the ids that stand in `votes`. */
 const namesOf = (users: readonly { id: string; name: string }[], ids: readonly string[]): Record<string, string> =>
@@ -35,6 +35,18 @@ export const retentionRoutes: readonly Route[] = [
       const confirmed = retention.confirm(user, id);
       const ids = confirmed.votes.map(({ userId }) => userId);
       return { ...confirmed, people: namesOf(listUsers(store.db), ids) };
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/api/retention/clock/accept',
+    right: 'retention.confirm',
+    summary:
+      'Say that the clock is right now, after it was in doubt; two persons have to, one of them an administrator',
+    handler: ({ deps: { retention, store }, user }): AcceptedView => {
+      const accepted = retention.acceptClock(user);
+      const ids = accepted.votes.map(({ userId }) => userId);
+      return { nowUs: store.clock.nowUs(), ...accepted, people: namesOf(listUsers(store.db), ids) };
     },
   }),
 ];
