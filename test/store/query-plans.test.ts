@@ -24,10 +24,10 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
   addCamera(made, 'gate');
   const asked = new Set<string>();
   const prepare = db.prepare.bind(db);
-  db.prepare = ((sql: string) => {
+  db.prepare = (sql: string) => {
     asked.add(sql);
     return prepare(sql);
-  });
+  };
   const id = insertRow(db, { path: 'gate/a.mp4' });
   const row = segments.findById(db, id);
   if (row === null) throw new Error('no row');
