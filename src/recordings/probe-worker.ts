@@ -5,6 +5,7 @@ import { probeHere } from './probe-here.js';
 import type { ProbeReply, ProbeRequest } from './probe.js';
 
 showAsking(workerData as Int32Array);
+parentPort?.postMessage('ready');
 parentPort?.on('message', (request: ProbeRequest) => {
   void probeHere(request.path, request.limits, request.init).then((outcome) => {
     const reply: ProbeReply = { id: request.id, outcome };

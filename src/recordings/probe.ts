@@ -33,6 +33,8 @@ interface Thread {
   readonly worker: Worker;
   /** 1 in its first element while it waits for the disk. */
   readonly asking: Int32Array;
+  /** Its code is loaded. */
+  ready: boolean;
   job: Job | null;
   timer: NodeJS.Timeout | undefined;
 }
@@ -97,21 +99,31 @@ function give(thread: Thread, job: Job, script: string): void {
   thread.job = job;
   // Only a thread at work keeps the process alive.
   thread.worker.ref();
+  if (thread.ready) limit(thread, job, script);
+  thread.worker.postMessage(job.request);
+}
+
+/** Counts from when the thread can work: its start takes seconds on a busy machine, and no file is to blame for that. */
+function limit(thread: Thread, job: Job, script: string): void {
   const limitMs = Math.max(0, job.request.limits.ms) + graceMs;
   thread.timer = setTimeout(() => {
     if (Atomics.load(thread.asking, 0) === 1) drop(thread, script, `no answer within ${limitMs} ms`, 'unreadable');
     else drop(thread, script, `its index keeps the reader busy for more than ${limitMs} ms`);
   }, limitMs);
-  thread.worker.postMessage(job.request);
 }
 
 function start(script: string): Thread {
   const asking = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(script, { workerData: asking, resourceLimits: { maxOldGenerationSizeMb: threadMemoryMb } });
-  const thread: Thread = { worker, asking, job: null, timer: undefined };
+  const thread: Thread = { worker, asking, ready: false, job: null, timer: undefined };
   threads.push(thread);
-  worker.on('message', (reply: ProbeReply) => {
+  worker.on('message', (reply: ProbeReply | 'ready') => {
     const { job } = thread;
+    if (reply === 'ready') {
+      thread.ready = true;
+      if (job !== null) limit(thread, job, script);
+      return;
+    }
     if (job?.request.id !== reply.id) return; // Already answered: the thread was too late.
     rest(thread);
     job.answer(reply.outcome);
@@ -122,7 +134,8 @@ function start(script: string): Thread {
     drop(thread, script, error.message);
   });
   worker.on('exit', () => {
-    hanging.delete(worker);
+    // The disk has answered at last: what had to wait for that goes on.
+    if (hanging.delete(worker)) feed(script);
     drop(thread, script, 'the reader ended over it');
   });
   worker.unref();

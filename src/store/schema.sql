@@ -111,8 +111,9 @@ CREATE UNIQUE INDEX segment_by_id ON segment (id);
 CREATE UNIQUE INDEX segment_by_path ON segment (folder_id, name);
 CREATE INDEX segment_by_inode ON segment (inode);
 CREATE INDEX segment_missing ON segment (camera_number, start_us) WHERE missing_since_us IS NOT NULL;
--- Of ten minutes and more: a query for a range looks for them apart, and for all others only ten minutes back.
+-- Of ten minutes and more, and of two hours and more: a query for a range looks for them apart, each only as far back as it has to.
 CREATE INDEX segment_long ON segment (camera_number, start_us, end_us) WHERE end_us - start_us >= 600000000;
+CREATE INDEX segment_longest ON segment (camera_number, start_us, end_us) WHERE end_us - start_us >= 7200000000;
 
 -- The highest id that a segment was ever given.
 CREATE TABLE segment_sequence (

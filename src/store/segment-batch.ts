@@ -1,59 +1,89 @@
 /**
  * Many new segments at once: a first index. A statement that fires a trigger costs as much again as what it does, and one for 50
- * rows costs it once.
+ * rows costs it once; what neighbours have in common (folder, kind, camera) is looked up once for all of them.
  */
 import type { Segment } from '../domain/segment.js';
 import type { Database } from './database.js';
 import { prepared } from './prepared.js';
+import { folderIdOf, kindIdOf, splitPath, storedInode, storedRate } from './segment-rows.js';
 import { insertIfNew } from './segments.js';
 
 type NewSegment = Omit<Segment, 'id' | 'state'>;
 
 const rowsAtOnce = 50;
-const oneRow = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'indexed', ?)`;
-const manySql = `INSERT INTO segment (root_id, path, camera_id, start_us, end_us, time_source, time_quality,
-    time_disagreement_ms, size_bytes, inode, mtime_us, container, codec, width, height, frame_rate, has_audio,
-    truncated, state, first_seen_us)
+const oneRow = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)';
+const manySql = `INSERT INTO segment (camera_number, start_us, id, end_us, folder_id, name, kind_id, time_disagreement_ms,
+    size_bytes, inode, mtime_us, frames_per_1000_s, truncated, deleting, first_seen_us)
   VALUES ${Array.from({ length: rowsAtOnce }, () => oneRow).join(', ')}`;
-
-const valuesOf = (segment: NewSegment): unknown[] => [
-  segment.rootId,
-  segment.path,
-  segment.cameraId,
-  segment.startUs,
-  segment.endUs,
-  segment.timeSource,
-  segment.timeQuality,
-  segment.timeDisagreementMs,
-  segment.sizeBytes,
-  segment.inode,
-  segment.mtimeUs,
-  segment.container,
-  segment.codec,
-  segment.width,
-  segment.height,
-  segment.frameRate,
-  segment.hasAudio ? 1 : 0,
-  segment.truncated ? 1 : 0,
-  segment.firstSeenUs,
-];
 
 /** Adds the segments whose paths have no row yet, and gives the others. To be called within a transaction. */
 export function insertAllIfNew(db: Database, segments: readonly NewSegment[]): NewSegment[] {
   const known: NewSegment[] = [];
   let at = 0;
-  // As long as all of them are new: a statement that meets a path which is not leaves nothing behind.
+  // As long as all of them are new: a statement that meets a path which is not leaves no row behind. A folder that it entered
+  // gets its rows one by one below, since none of its paths can be known.
   while (at + rowsAtOnce <= segments.length && insertMany(db, segments.slice(at, at + rowsAtOnce))) at += rowsAtOnce;
   for (const segment of segments.slice(at)) if (!insertIfNew(db, segment)) known.push(segment);
   return known;
 }
 
 function insertMany(db: Database, segments: readonly NewSegment[]): boolean {
+  const once = remembered(db);
+  const { last_id: lastId } = prepared(db, 'SELECT last_id FROM segment_sequence').get() as { last_id: number };
+  const values = segments.flatMap((segment, index) => {
+    const { folder, name } = splitPath(segment.path);
+    return [
+      once.camera(segment.cameraId),
+      segment.startUs,
+      lastId + 1 + index,
+      segment.endUs,
+      once.folder(segment.rootId, folder),
+      name,
+      once.kind(segment),
+      segment.timeDisagreementMs,
+      segment.sizeBytes,
+      storedInode(segment.inode),
+      segment.mtimeUs,
+      storedRate(segment.frameRate),
+      segment.truncated ? 1 : 0,
+      segment.firstSeenUs,
+    ];
+  });
   try {
-    prepared(db, manySql).run(segments.flatMap(valuesOf));
+    prepared(db, manySql).run(values);
     return true;
   } catch (error) {
     if ((error as { code?: unknown }).code === 'SQLITE_CONSTRAINT_UNIQUE') return false;
     throw error;
   }
+}
+
+/** Looks up what has an id of its own; for one statement only, since a folder goes with its last segment. */
+function remembered(db: Database): {
+  camera(id: string): number | null;
+  folder(rootId: string, path: string): number;
+  kind(segment: NewSegment): number;
+} {
+  const ids = new Map<string, number | null>();
+  const find = <Id extends number | null>(key: string, look: () => Id): Id => {
+    const there = ids.get(key);
+    if (there !== undefined) return there as Id;
+    const id = look();
+    ids.set(key, id);
+    return id;
+  };
+  return {
+    camera: (id) =>
+      find(`camera ${id}`, () => {
+        const row = prepared(db, 'SELECT number FROM camera_footage WHERE camera_id = ?').get(id);
+        // Null is refused by the table: there is no footage without a camera.
+        return (row as { number: number } | undefined)?.number ?? null;
+      }),
+    folder: (rootId, path) => find(`folder ${rootId}\0${path}`, () => folderIdOf(db, rootId, path)),
+    kind: (segment) => {
+      const { timeSource, timeQuality, container, codec, width, height, hasAudio } = segment;
+      const key = ['kind', timeSource, timeQuality, container, codec, width, height, String(hasAudio)].join('\0');
+      return find(key, () => kindIdOf(db, segment));
+    },
+  };
 }

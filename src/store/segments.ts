@@ -237,19 +237,24 @@ export function moveSegment(
   return true;
 }
 
-/** As long as in the condition of the index `segment_long`. */
+/** As long as in the conditions of the indexes `segment_long` and `segment_longest`. */
 const longUs = 600_000_000;
+const longestUs = 7_200_000_000;
 
 /**
  * Segments of the cameras that have a frame in the range, by camera and start; not those that are missing. Where a segment that
- * reaches into the range began is not known; but all that are not long began less than `longUs` before it, and there are few long ones.
+ * reaches into the range began is not known; but all that are not long began less than `longUs` before it, all but the longest
+ * less than `longestUs`, and of the longest there are few.
  */
 export function segmentsIn(db: Database, cameraIds: readonly string[], range: TimeRange): Segment[] {
-  const sql = `${selectFrom()} WHERE s.camera_number = ${numberOf('@id')} AND s.start_us > @startUs - ${longUs}
-       AND s.start_us < @endUs AND s.end_us > @startUs AND s.missing_since_us IS NULL
+  const reaching = `WHERE s.camera_number = ${numberOf('@id')} AND s.end_us > @startUs AND s.missing_since_us IS NULL`;
+  const sql = `${selectFrom()} ${reaching} AND s.start_us > @startUs - ${longUs} AND s.start_us < @endUs
      UNION ALL
-     ${selectFrom('segment_long')} WHERE s.camera_number = ${numberOf('@id')} AND s.start_us <= @startUs - ${longUs}
-       AND s.end_us > @startUs AND s.end_us - s.start_us >= ${longUs} AND s.missing_since_us IS NULL
+     ${selectFrom('segment_long')} ${reaching} AND s.end_us - s.start_us >= ${longUs}
+       AND s.start_us > @startUs - ${longestUs} AND s.start_us <= @startUs - ${longUs}
+     UNION ALL
+     ${selectFrom('segment_longest')} ${reaching} AND s.end_us - s.start_us >= ${longestUs}
+       AND s.start_us <= @startUs - ${longestUs}
      ORDER BY start_us, id`;
   const { startUs, endUs } = range;
   return [...cameraIds].sort().flatMap((id) => allSegments(db, sql, { id, startUs, endUs }));

@@ -146,6 +146,17 @@ describe('MPEG-TS is told by its two ends, and as by reading all of it', () => {
     if (result.ok) expect(Math.abs(result.durationUs - 3600e6)).toBeLessThan(1e6);
   });
 
+  test.each([0.1, 0.97])('a packet out of step at %d of it is damage, as it is by reading all of it', async (part) => {
+    changed('plain.ts', 'lost.ts', (bytes) => {
+      bytes[Math.floor((bytes.length * part) / 188) * 188] = 0;
+      return bytes;
+    });
+    const file = openBounded(path('lost.ts'));
+    await expect(readWithLibrary(file)).rejects.toMatchObject({ reason: 'damaged' });
+    file.close();
+    expect(await probeHere(path('lost.ts'))).toMatchObject({ ok: false, reason: 'damaged' });
+  });
+
   test('two recordings put together are as long as reading all of it says', async () => {
     const bytes = readFileSync(path('plain.ts'));
     writeFileSync(path('twice.ts'), Buffer.concat([bytes, bytes]));

@@ -37,8 +37,11 @@ function archive(seed: number) {
   const next = random(seed);
   const rows: { id: number; cameraId: string; startUs: number; endUs: number; sizeBytes: number; missing: boolean }[] =
     [];
-  // Around the length from which a segment counts as long, some of them exactly it.
-  const lengths = [1, 30_000_000, minuteUs, 10 * minuteUs - 1, 10 * minuteUs, 10 * minuteUs + 1, 90 * minuteUs];
+  // Around the lengths from which a segment counts as long and as one of the longest, some of them exactly those.
+  const lengths = [
+    ...[1, 30_000_000, minuteUs, 10 * minuteUs - 1, 10 * minuteUs, 10 * minuteUs + 1, 90 * minuteUs],
+    ...[120 * minuteUs - 1, 120 * minuteUs, 120 * minuteUs + 1, 300 * minuteUs],
+  ];
   for (let i = 0; i < 300; i += 1) {
     const startUs = june + Math.floor(next() * 600) * minuteUs;
     const endUs = startUs + (lengths[Math.floor(next() * lengths.length)] ?? minuteUs);

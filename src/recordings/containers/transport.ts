@@ -11,7 +11,7 @@ import { ProbeRefusal } from './summary.js';
 
 const packetBytes = 188;
 const sync = 0x47;
-/** A few pictures of any camera; the second try is for a still one with seconds between its pictures. */
+/** A few pictures of any camera; at the end, where one picture is larger than that, a second try with more. */
 const headBytes = 1400 * packetBytes;
 const tailBytes = [700 * packetBytes, 22_000 * packetBytes] as const;
 /** Time stamps have 33 bits at 90 kHz, and begin anew every 26.5 hours. */
@@ -50,7 +50,7 @@ async function readTiming(file: BoundedFile, head: Buffer, pid: number): Promise
   const { sizeBytes } = file.facts;
   const first = timesOf(head, pid);
   const start = first[0];
-  if (start === undefined || first.length < 3) return null;
+  if (start === undefined || first.length < 3 || !isInStep(head)) return null;
   const ordered = first.map((time) => since(start, time)).sort((a, b) => a - b);
   const frameTicks = usualStep(ordered);
   if (frameTicks === null) return null;
@@ -61,7 +61,7 @@ async function readTiming(file: BoundedFile, head: Buffer, pid: number): Promise
     const endAt = sizeBytes - (sizeBytes % packetBytes);
     const tailAt = whole ? 0 : Math.max(0, endAt - length);
     const tail = whole ? head : await file.read(tailAt, endAt - tailAt);
-    if (!whole && (tail.length < packetBytes || tail[0] !== sync)) return null;
+    if (tail.length < packetBytes || !isInStep(tail)) return null;
     const last = timesOf(tail, pid).map((time) => since(start, time));
     if (last.length === 0 && tailAt > 0) continue;
     const latest = Math.max(...last);
@@ -98,6 +98,12 @@ interface Packet {
   /** Whether a section or a picture begins in it. */
   readonly begins: boolean;
   readonly payload: Buffer;
+}
+
+/** Whether every packet begins with the sync byte: where one does not, nobody knows what else is lost. */
+function isInStep(bytes: Buffer): boolean {
+  for (let at = 0; at + packetBytes <= bytes.length; at += packetBytes) if (bytes[at] !== sync) return false;
+  return true;
 }
 
 /** Whole packets, as long as each begins with the sync byte. */

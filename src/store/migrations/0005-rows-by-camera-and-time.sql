@@ -102,6 +102,7 @@ CREATE UNIQUE INDEX segment_by_path ON segment (folder_id, name);
 CREATE INDEX segment_by_inode ON segment (inode);
 CREATE INDEX segment_missing ON segment (camera_number, start_us) WHERE missing_since_us IS NOT NULL;
 CREATE INDEX segment_long ON segment (camera_number, start_us, end_us) WHERE end_us - start_us >= 600000000;
+CREATE INDEX segment_longest ON segment (camera_number, start_us, end_us) WHERE end_us - start_us >= 7200000000;
 
 CREATE TRIGGER segment_id_once BEFORE INSERT ON segment WHEN NEW.id <= (SELECT last_id FROM segment_sequence)
   BEGIN SELECT RAISE(ABORT, 'the id of a segment is never used twice'); END;
