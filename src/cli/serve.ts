@@ -91,6 +91,7 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     const result = await applyDeletions(gateway.retention, { signal });
     if (result.deleted > 0) log.info({ deleted: result.deleted, held: result.held }, 'retention sweep');
     if (result.refused !== null) log.error({ reason: result.refused }, 'retention sweep refused');
+    else if (result.waiting !== null) log.error({ reason: result.waiting.detail }, 'a deletion waits for two persons');
     for (const { path, reason } of result.failed) log.error({ path, reason }, 'a segment could not be deleted');
     if (result.late > 0)
       log.error({ late: result.late, deleted: result.deleted }, 'footage had passed its legal limit at this sweep');

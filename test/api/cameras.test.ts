@@ -170,6 +170,30 @@ test('a deletion that waits is shown, and confirmed by two who are logged in', a
   ]);
 });
 
+test('a clock that was in doubt is accepted by two who are logged in', async () => {
+  const world = makeWorld();
+  const served = await serve({}, world);
+  world.clock.us += days(10);
+  world.store.act('gateway', (note) => {
+    note('gateway.started', 'gateway', {});
+  });
+  world.clock.us -= days(10);
+  const [ida, lars] = [await served.login(world.ida), await served.login(world.lars)];
+  const doubt = async (): Promise<string | null> =>
+    (await ida.call<RetentionView>('GET', '/api/retention')).json.refused;
+  const accept = '/api/retention/clock/accept';
+  expect(await doubt()).toContain('the log already has something from 2026-06-11T12:00:00Z');
+  expect(await lars.call('POST', accept, {})).toMatchObject({
+    status: 200,
+    json: { complete: false, now: '2026-06-01T12:00:00Z', people: { 'u-lars': 'name of u-lars' } },
+  });
+  expect(errorOf(await lars.call('POST', accept, {})).code).toBe('same-person');
+  expect(await doubt()).not.toBeNull();
+  expect(await ida.call('POST', accept, {})).toMatchObject({ status: 200, json: { complete: true } });
+  expect(await doubt()).toBeNull();
+  expect((await ida.call('POST', accept, {})).status).toBe(409);
+});
+
 test('a period is changed by two for longer, and after a day that shows what goes for shorter', async () => {
   const world = withFootage(10, 2, 1);
   const served = await serve({}, world);
