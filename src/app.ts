@@ -15,12 +15,14 @@ import { canonicalHash, type Json } from './domain/canonical-json.js';
 import { frontierRoot } from './domain/merkle.js';
 import { hourUs } from './domain/retention-rules/index.js';
 import { GatewayError, toGatewayError } from './errors.js';
+import { clockSynchronised } from './platform/clock-sync.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import { readOrMakeKey, readPrivateKey } from './platform/keys.js';
 import { makeLog, type Log } from './platform/log.js';
 import { systemUptime } from './platform/uptime.js';
 import { version } from './platform/version.js';
 import type { RecordingsContext } from './recordings/context.js';
+import { proposeConfigured } from './retention/policy.js';
 import { prunePictures } from './recordings/pictures/cache.js';
 import type { PictureContext } from './recordings/pictures/context.js';
 import { recoverDeletions } from './retention/recovery.js';
@@ -95,7 +97,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         note('gateway.initialised', 'gateway', { origin, version });
       });
     }
-    applyConfiguredCameras(store, config.cameras);
+    const { periods } = applyConfiguredCameras(store, config.cameras);
 
     const rootPaths = new Map(config.roots.map((root) => [root.id, root.path]));
     const recordings: RecordingsContext = {
@@ -120,8 +122,14 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       dataDir,
       marginUs: Math.round(config.retention.marginHours * hourUs),
       rootPath: (id) => rootPaths.get(id) ?? null,
+      brake: {
+        floorUs: Math.round(config.retention.brakeHours * hourUs),
+        factor: config.retention.brakeFactor,
+        voteUs: Math.round(config.retention.confirmHours * hourUs),
+      },
       // A clock that a test moves is not compared with the machine's own uptime.
-      ...(options.clock === undefined && { uptime: systemUptime }),
+      ...(options.clock === undefined && { uptime: systemUptime, synchronised: () => clockSynchronised() }),
+      mustBeSynchronised: config.retention.timeService === 'required',
     };
     const rootPath = (id: string): string => {
       const path = rootPaths.get(id);
@@ -154,6 +162,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       version,
     };
 
+    proposeConfigured(retention, periods);
     await recoverDeletions(retention, { ...(options.signal && { signal: options.signal }) });
     await cleanUpAfterCrash(disclosure);
     prunePictures(pictures);

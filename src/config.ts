@@ -103,6 +103,10 @@ const schema = z.strictObject({
         .max(15 * 24)
         .default(12),
       sweepMinutes: z.number().min(1).max(120).default(15),
+      brakeHours: z.number().min(0.5).max(72).default(3),
+      brakeFactor: z.number().min(1.5).max(10).default(2),
+      timeService: z.enum(['wanted', 'required']).default('wanted'),
+      confirmHours: z.number().min(0.5).max(24).default(4),
     })
     .prefault({}),
   redaction: z

@@ -2,6 +2,7 @@
 /** argv -> one file in cli/. ADD A COMMAND HERE. */
 import { Command, CommanderError } from 'commander';
 import { audit } from './cli/audit.js';
+import { camera } from './cli/camera.js';
 import { check } from './cli/check.js';
 import { discover } from './cli/discover.js';
 import { doctor } from './cli/doctor.js';
@@ -36,6 +37,7 @@ for (const add of [
   verify,
   audit,
   discover,
+  camera,
   check,
   doctor,
   hook,

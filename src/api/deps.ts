@@ -2,6 +2,7 @@
 import type { Actor } from '../domain/audit-event.js';
 import type { DecisionTerms, RequestScope } from '../domain/disclosure.js';
 import type { Hold } from '../domain/hold.js';
+import type { RetentionChange, RetentionPreview } from '../domain/retention-change.js';
 import type { TimeRange } from '../domain/segment.js';
 import type { User } from '../domain/user.js';
 import type { AuditReport } from '../audit/verify.js';
@@ -9,8 +10,11 @@ import type { CloseReason } from '../disclosure/close.js';
 import type { Coverage } from '../disclosure/coverage.js';
 import type { MaskChange } from '../disclosure/masks.js';
 import type { CreatedRequest } from '../disclosure/request.js';
+import type { Confirmed } from '../retention/confirm.js';
 import type { AnnouncedCamera, AnnouncedFile } from '../recordings/announced.js';
 import type { RetentionPlan } from '../retention/context.js';
+import type { ProposedChange } from '../retention/policy.js';
+import type { AcceptedClock } from '../retention/trust.js';
 import type { HoldInput, PlacedHold } from '../disclosure/hold.js';
 import type { Picture } from '../recordings/pictures/cache.js';
 import type { ContactSheet } from '../recordings/pictures/contact-sheet.js';
@@ -57,7 +61,10 @@ export interface ApiDeps {
   readonly footage: {
     /** What is there, with an event that says who searched for what. */
     search(user: User, cameraIds: readonly string[], range: TimeRange): Coverage;
-    stillAt(look: Look, ask: { readonly cameraId: string; readonly atUs: number; readonly maxWidth: number }): Promise<Picture>;
+    stillAt(
+      look: Look,
+      ask: { readonly cameraId: string; readonly atUs: number; readonly maxWidth: number },
+    ): Promise<Picture>;
     contactSheet(
       look: Look,
       ask: { readonly cameraId: string; readonly range: TimeRange; readonly count: number },
@@ -71,6 +78,15 @@ export interface ApiDeps {
     plan(nowUs: number): RetentionPlan;
     /** Why a sweep would do nothing at this instant, or null. */
     refusal(nowUs: number): string | null;
+    /** A person's yes to a deletion that waits for two. */
+    confirm(user: User, id: string): Confirmed;
+    /** A person's yes to the clock of now, after it was in doubt. */
+    acceptClock(user: User): AcceptedClock;
+    /** What another period would delete once it counts; null where nothing is to be deleted by it. */
+    preview(cameraId: string, retentionDays: number): RetentionPreview | null;
+    propose(user: User, input: { cameraId: string; retentionDays: number; reason: string }): ProposedChange;
+    confirmChange(user: User, id: string): { readonly applied: boolean };
+    cancelChange(user: User, id: string): RetentionChange;
   };
   readonly audit: {
     /** The whole log against every checkpoint and anchor. */

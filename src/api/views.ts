@@ -10,6 +10,9 @@ import type { Right, Role } from '../domain/user.js';
 import type { CameraDevice, CameraRow } from '../store/cameras.js';
 import type { CloseReason } from '../disclosure/close.js';
 import type { CameraCoverage, Coverage } from '../disclosure/coverage.js';
+import type { Confirmed } from '../retention/confirm.js';
+import type { RetentionPlan } from '../retention/context.js';
+import type { AcceptedClock } from '../retention/trust.js';
 import type { ItemSummary, RequestRow } from '../store/requests.js';
 import type { TaskRow } from '../store/tasks.js';
 
@@ -84,6 +87,25 @@ export interface CameraView {
 export interface CamerasView {
   readonly nowUs: number;
   readonly cameras: readonly CameraView[];
+}
+
+export interface RetentionView {
+  readonly nowUs: number;
+  readonly marginUs: number;
+  /** Why the clock is not believed, or null. */
+  readonly refused: string | null;
+  readonly plan: RetentionPlan;
+  readonly people: Readonly<Record<string, string>>;
+}
+
+export interface ConfirmedView extends Confirmed {
+  readonly people: Readonly<Record<string, string>>;
+}
+
+export interface AcceptedView extends AcceptedClock {
+  /** What the clock says, which was accepted. */
+  readonly nowUs: number;
+  readonly people: Readonly<Record<string, string>>;
 }
 
 export interface TasksView {

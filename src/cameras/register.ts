@@ -1,7 +1,9 @@
 /** The register of cameras: what the configuration says of them, and what the devices say of themselves. */
-import { assertPolicy, defaultPolicy, type CameraClass } from '../domain/camera.js';
+import { assertPolicy, defaultPolicy, type CameraClass, type CameraPolicy } from '../domain/camera.js';
+import { directionOf, type Period } from '../domain/retention-change.js';
 import { listCameras, noDevice, putCamera, type CameraDevice, type CameraRow } from '../store/cameras.js';
 import { extendHolds } from '../store/holds.js';
+import { configuredPeriod, rememberConfigured } from '../store/retention-changes.js';
 import { listSubstreams, putSubstream, removeSubstream, type Substream } from '../store/substreams.js';
 import { closeTask, openTask } from '../store/tasks.js';
 import type { Note, Store } from '../store/audit-log.js';
@@ -32,22 +34,55 @@ const policyOf = (camera: CameraRow): Record<string, string | number | boolean |
   audioAllowed: camera.audioAllowed,
 });
 
+/** What the file says otherwise than before: as it stands there, and what it asks for. */
+interface ConfiguredPeriod {
+  readonly configured: Period;
+  readonly policy: CameraPolicy;
+}
+
 /**
  * Brings the register in line with the configuration. A camera that the configuration no longer names keeps its entry and
  * its limit: its footage still has to go. Throws before anything is changed where a policy is illegal.
+ *
+ * The period of a camera that is registered stays what it is: one that was changed in the file is given back in `periods`, to be
+ * proposed. One that people changed since is not changed back by a file that says what it always did.
  */
 export function applyConfiguredCameras(
   store: Store,
   cameras: readonly ConfiguredCamera[],
-): { registered: number; changed: number } {
-  const result = { registered: 0, changed: 0 };
+): { registered: number; changed: number; periods: ConfiguredPeriod[] } {
+  const result = { registered: 0, changed: 0, periods: [] as ConfiguredPeriod[] };
   const known = new Map(listCameras(store.db).map((camera) => [camera.cameraId, camera]));
-  const everyStream = cameras.flatMap((camera) => [
-    camera,
-    ...(camera.substreams ?? []).map((id) => ({ ...camera, id, label: `${camera.label ?? camera.id} / ${id}`, onvif: undefined })),
-  ]);
-  const wanted = everyStream.map((camera) => desired(camera, known.get(camera.id) ?? null, store.clock.nowUs()));
-  wanted.forEach(assertPolicy);
+  const inFile = cameras.map((camera) => desired(camera, known.get(camera.id) ?? null, store.clock.nowUs()));
+  inFile.forEach(assertPolicy);
+  const named = inFile.map((camera) => {
+    const before = known.get(camera.cameraId);
+    if (before === undefined) return camera;
+    const said = configuredPeriod(store.db, camera.cameraId);
+    // The same as ever: whatever is in force was decided elsewhere since.
+    if (said?.class === camera.class && said.retentionDays === camera.retentionDays) return keepPeriod(camera, before);
+    const policy = asConfigured(camera, before, said);
+    const { class: name, retentionDays } = camera;
+    result.periods.push({ configured: { class: name, retentionDays }, policy });
+    const direction = directionOf(before, policy);
+    if (direction === 'longer') return keepPeriod(camera, before);
+    // The class counts at once where it can: what may not be handed over under it is not for another day.
+    const now = { ...policy, retentionDays: before.retentionDays };
+    return isLegal(now) ? { ...camera, ...now } : keepPeriod(camera, before);
+  });
+  // A sub-stream is its camera once more, and has the period that is in force for that.
+  const streamsOf = cameras.flatMap((camera, index) => {
+    const main = named[index];
+    return (camera.substreams ?? []).flatMap((id) => {
+      if (main === undefined) return [];
+      const label = `${camera.label ?? camera.id} / ${id}`;
+      const stream = desired({ ...camera, id, label, onvif: undefined }, known.get(id) ?? null, store.clock.nowUs());
+      return [
+        { ...stream, class: main.class, retentionDays: main.retentionDays, retentionReason: main.retentionReason },
+      ];
+    });
+  });
+  const wanted = [...named, ...streamsOf];
   const stale = wanted.filter((camera) => JSON.stringify(camera) !== JSON.stringify(known.get(camera.cameraId)));
   const streams = streamChanges(store, cameras);
   if (stale.length === 0 && streams.put.length === 0 && streams.gone.length === 0) return result;
@@ -58,6 +93,7 @@ export function applyConfiguredCameras(
       putCamera(store.db, camera);
       closeTask(store.db, 'camera-needs-policy', `camera:${camera.cameraId}`, store.clock.nowUs());
       if (before === undefined) {
+        rememberConfigured(store.db, camera.cameraId, camera);
         result.registered += 1;
         note('camera.registered', `camera:${camera.cameraId}`, { origin: 'config', ...policyOf(camera) });
       } else {
@@ -77,6 +113,31 @@ export function applyConfiguredCameras(
     }
   });
   return result;
+}
+
+const keepPeriod = (camera: CameraRow, { class: name, retentionDays, retentionReason }: CameraRow): CameraRow => ({
+  ...camera,
+  class: name,
+  retentionDays,
+  retentionReason: camera.retentionReason ?? retentionReason,
+});
+
+/** What the file asks for: its days only where they were changed in it, or those in force do not fit the class. */
+function asConfigured(camera: CameraRow, before: CameraRow, said: Period | null): CameraPolicy {
+  const { cameraId, class: name, retentionDays, retentionReason } = camera;
+  const inFile = { cameraId, class: name, retentionDays, retentionReason };
+  const inForce = { ...inFile, retentionDays: before.retentionDays };
+  return said?.retentionDays === retentionDays && isLegal(inForce) ? inForce : inFile;
+}
+
+function isLegal(policy: CameraPolicy): boolean {
+  try {
+    assertPolicy(policy);
+    return true;
+  } catch {
+    // What is wrong with it is of no interest: it is not taken.
+    return false;
+  }
 }
 
 /** What is said of sub-streams now and was not before, and what is not said any more: such a stream is a camera of its own again. */

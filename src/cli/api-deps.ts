@@ -17,8 +17,10 @@ import { contactSheetOf } from '../recordings/pictures/contact-sheet.js';
 import { cutsIn } from '../recordings/pictures/cuts.js';
 import { stillAt } from '../recordings/pictures/still.js';
 import type { Watcher } from '../recordings/watch.js';
+import { confirmDeletion } from '../retention/confirm.js';
 import { planDeletions } from '../retention/plan.js';
-import { refusalReason } from '../retention/trust.js';
+import { cancelRetention, confirmRetention, previewDays, proposeRetention } from '../retention/policy.js';
+import { acceptClock, refusalReason } from '../retention/trust.js';
 
 /** dist/web beside dist/cli. */
 const webDir = fileURLToPath(new URL('../web/', import.meta.url));
@@ -57,6 +59,12 @@ export async function apiDeps(gateway: Gateway, jobs: ApiJobs, watcher: Watcher)
       marginUs: retention.marginUs,
       plan: (nowUs) => planDeletions(retention, nowUs),
       refusal: (nowUs) => refusalReason(retention, nowUs),
+      confirm: (user, id) => confirmDeletion(retention, user, id),
+      acceptClock: (user) => acceptClock(retention, user),
+      preview: (cameraId, retentionDays) => previewDays(retention, cameraId, retentionDays),
+      propose: (user, input) => proposeRetention(retention, user, input),
+      confirmChange: (user, id) => confirmRetention(retention, user, id),
+      cancelChange: (user, id) => cancelRetention(retention, user, id),
     },
     audit: { verify: () => gateway.verifyAudit() },
     jobs,

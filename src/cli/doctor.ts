@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import { toGatewayError } from '../errors.js';
+import { clockSynchronised } from '../platform/clock-sync.js';
 import { findFfmpeg } from '../platform/ffmpeg.js';
 import { readPrivateKey } from '../platform/keys.js';
 import { native } from '../platform/native.js';
@@ -59,6 +60,14 @@ export function doctor(program: Command): void {
           const page = new URL('../web/index.html', import.meta.url);
           if (!existsSync(page)) throw new Error('The page is not built. Run npm run build.');
           return 'built';
+        }),
+        await attempt('time service', async () => {
+          const synchronised = await clockSynchronised();
+          if (synchronised === false)
+            throw new Error(
+              'No time service sets this clock. Set up chrony or systemd-timesyncd: limits are counted by it.',
+            );
+          return synchronised === true ? 'sets the clock' : 'whether one sets the clock cannot be told here';
         }),
         await attempt('configuration', () => loadConfig(options.config).file),
       ];

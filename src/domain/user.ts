@@ -26,6 +26,9 @@ export const rights = {
   'hold.read': ['security', 'legal', 'admin', 'auditor'],
   'camera.read': ['security', 'legal', 'admin', 'auditor'],
   'footage.read': ['security', 'legal'],
+  'retention.confirm': ['admin', 'legal', 'security'],
+  'policy.propose': ['admin'],
+  'policy.confirm': ['admin', 'legal'],
   'task.close': ['admin', 'legal'],
   'audit.read': ['auditor', 'legal'],
 } as const satisfies Record<string, readonly Role[]>;

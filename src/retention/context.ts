@@ -1,5 +1,7 @@
 /** What retention is given, and what it gives back. */
 import type { Actor } from '../domain/audit-event.js';
+import type { BrakeSettings, DueFootage } from '../domain/brake.js';
+import type { Vote } from '../domain/two-persons.js';
 import type { Log } from '../platform/log.js';
 import type { unlinkManyBeneath } from '../platform/native.js';
 import type { Uptime } from '../platform/uptime.js';
@@ -15,6 +17,12 @@ export interface RetentionContext {
   readonly rootPath: (rootId: string) => string | null;
   /** A witness beside the wall clock. Left out, a clock that was set forward cannot be told from time that passed. */
   readonly uptime?: () => Uptime | null;
+  /** Whether a time service sets the clock, null where nobody can tell. Left out, nobody is asked. */
+  readonly synchronised?: () => Promise<boolean | null>;
+  /** Nothing is deleted by a clock that no time service sets. */
+  readonly mustBeSynchronised?: boolean;
+  /** What a sweep may delete without being asked. Left out, nothing waits: the gateway itself always has it. */
+  readonly brake?: BrakeSettings;
   /** Removes files; the native one unless a test makes it fail. */
   readonly unlink?: typeof unlinkManyBeneath;
 }
@@ -38,6 +46,8 @@ export interface RetentionRun {
   /** Looked at between batches: nothing half-done is left. */
   readonly signal?: AbortSignal;
   readonly actor?: Actor;
+  /** A person at the console asked for it and looks on: he may do the first sweep of an archive, see `firstByHand`. */
+  readonly byHand?: boolean;
   readonly onStep?: (step: DeletionStep) => void;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
   /** Segments in one batch: one audit event for each phase of it. */
@@ -80,10 +90,39 @@ export interface RetentionPlan {
   readonly quarantineOverdue: readonly { readonly rootId: string; readonly files: number }[];
   /** For each camera: footage whose oldest frame is from this instant or before is due. */
   readonly cutoffs: readonly { readonly cameraId: string; readonly ruleId: string; readonly cutoffUs: number }[];
+  /** What of each camera could go now: in roots that are believed, and without what was begun before. */
+  readonly dueByCamera: readonly (DueFootage & { readonly cameraId: string })[];
+  /** What the brake keeps until two persons have confirmed it, or null. Of these cameras nothing is deleted. */
+  readonly waiting: Waiting | null;
   /** The first of the due segments, at most `maxListed`. */
   readonly segments: readonly DueSegment[];
   /** How many more there are. */
   readonly notListed: number;
+}
+
+/** A camera of which a sweep would delete far more than usual, or that waits along with those. */
+export interface WaitingCamera extends DueFootage {
+  readonly cameraId: string;
+  readonly usualUs: number;
+  /** More footage than this waits. */
+  readonly limitUs: number;
+  /** When the newest of it fell due, and when the law's own limit of the oldest is or was reached. */
+  readonly newestDueUs: number;
+  readonly legalUs: number;
+}
+
+export interface Waiting {
+  /** What is confirmed; null until a sweep has met it and opened it. */
+  readonly id: string | null;
+  readonly openedUs: number | null;
+  /** As it is confirmed: as shown when it was opened, or as it is now where it was not opened yet. */
+  readonly cameras: readonly WaitingCamera[];
+  /** From when to when nothing was swept, where that was long: what waits is to catch up. */
+  readonly notSwept: { readonly fromUs: number; readonly toUs: number } | null;
+  /** Who has said yes so far; users by their ids. */
+  readonly votes: readonly Vote[];
+  /** What waits and how to confirm it, for a person. */
+  readonly detail: string;
 }
 
 export interface RootProblem {

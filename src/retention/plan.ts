@@ -1,4 +1,5 @@
 /** What is due: the pure rules give each camera's cutoff, SQL the candidates, and the rules again the fate of each one. */
+import type { DueFootage } from '../domain/brake.js';
 import type { CameraPolicy } from '../domain/camera.js';
 import type { Hold } from '../domain/hold.js';
 import { assertMargin, fateOf, legalLimitUs, limitFor, type SegmentFate } from '../domain/retention.js';
@@ -10,9 +11,13 @@ import { activeHolds } from '../store/holds.js';
 import { overdueQuarantine } from '../store/quarantine.js';
 import { dueTotals, findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
 import { maxListed, type DueSegment, type RetentionContext, type RetentionPlan, type RootProblem } from './context.js';
+import { brake, nothingBraked, shownUntil, type Braked, type DueTally } from './brake.js';
 import { lookAtRoot, refusalReason } from './trust.js';
 
 const pageSize = 500;
+
+/** A plan for another instant than this far from now says nothing of the brake: sweeps before it would have their share. */
+const nowToleranceUs = 60_000_000;
 
 /** What is the same for every segment of a plan. */
 export interface Situation {
@@ -39,6 +44,34 @@ export const cutoffOf = (
   return { ruleId, cutoffUs: nowUs - maxAgeUs };
 };
 
+/** Sums up what is due of a camera, and what of that lies behind `shownUs`, up to where it was shown to somebody. */
+function tallyOf(cameraId: string, shownUs: number | null): { readonly due: DueTally; add(more: DueFootage): void } {
+  const beyond = { segments: 0, footageUs: 0 };
+  const due = { cameraId, segments: 0, footageUs: 0, oldestUs: 0, newestUs: 0, beyond };
+  return {
+    due,
+    /** Wholly before or wholly behind what was shown. */
+    add(more) {
+      due.oldestUs = due.segments === 0 ? more.oldestUs : Math.min(due.oldestUs, more.oldestUs);
+      due.newestUs = due.segments === 0 ? more.newestUs : Math.max(due.newestUs, more.newestUs);
+      for (const sum of shownUs === null || more.newestUs <= shownUs ? [due] : [due, beyond]) {
+        sum.segments += more.segments;
+        sum.footageUs += more.footageUs;
+      }
+    },
+  };
+}
+
+/** What is due in a root as what was shown of it, and what lies behind. */
+function splitAt(due: DueFootage, shown: DueFootage | null): DueFootage[] {
+  if (shown === null || shown.segments === due.segments) return [due];
+  const segments = due.segments - shown.segments;
+  return [
+    shown,
+    { segments, footageUs: due.footageUs - shown.footageUs, oldestUs: shown.newestUs, newestUs: due.newestUs },
+  ];
+}
+
 /** Indexed segments of a camera that may be due, oldest first. A missing row ends by the same rule, but there is no footage to plan for. */
 function* dueOf(db: Database, cameraId: string, cutoffUs: number): Generator<Segment> {
   for (let after: SegmentCursor | null = null; ;) {
@@ -55,7 +88,14 @@ function* dueOf(db: Database, cameraId: string, cutoffUs: number): Generator<Seg
  *
  * The register is what counts: a camera that was taken out of the configuration is in it and is purged like any other.
  */
-export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPlan {
+export const planDeletions = (ctx: RetentionContext, nowUs: number): RetentionPlan => planSweep(ctx, nowUs).plan;
+
+/** As planDeletions, with what a sweep that carries it out may delete. `byHand`: see `RetentionRun`. */
+export function planSweep(
+  ctx: RetentionContext,
+  nowUs: number,
+  { byHand = false }: { readonly byHand?: boolean } = {},
+): { readonly plan: RetentionPlan; readonly braked: Braked } {
   assertMargin(ctx.marginUs);
   const { db, clock } = ctx.store;
   const situation = situationAt(ctx, nowUs);
@@ -75,12 +115,27 @@ export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPl
     segments.push({ segmentId, rootId, path, cameraId, startUs, endUs, sizeBytes, dueUs, ruleId, late });
   };
 
+  const rootProblems = new Map<string, string | null>();
+  const problemOf = (rootId: string): string | null => {
+    const known = rootProblems.get(rootId);
+    if (known !== undefined) return known;
+    const { problem } = lookAtRoot(db, rootId, ctx.rootPath(rootId));
+    rootProblems.set(rootId, problem);
+    return problem;
+  };
+  const shown = shownUntil(db);
+  const tallies: DueTally[] = [];
   const policies = new Map<string, CameraPolicy>();
   for (const camera of listCameras(db)) {
     const { cameraId } = camera;
     policies.set(cameraId, camera);
     const cutoff = cutoffOf(camera, nowUs, ctx.marginUs);
     cutoffs.push({ cameraId, ...cutoff });
+    const shownUs = shown.get(cameraId) ?? null;
+    const tally = tallyOf(cameraId, shownUs);
+    const tallied = (): void => {
+      if (tally.due.segments > 0) tallies.push(tally.due);
+    };
     if (situation.holds.some((hold) => hold.cameraIds.includes(cameraId))) {
       for (const segment of dueOf(db, cameraId, cutoff.cutoffUs)) {
         const fate = fateIn(situation, segment, camera);
@@ -88,14 +143,29 @@ export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPl
         if (fate.verdict !== 'delete') continue;
         count(segment.rootId, 1, segment.sizeBytes, fate.late ? 1 : 0);
         list(segment, fate.dueUs, fate.ruleId, fate.late);
+        if (problemOf(segment.rootId) === null) {
+          const { startUs, endUs } = segment;
+          tally.add({ segments: 1, footageUs: endUs - startUs, oldestUs: startUs, newestUs: startUs });
+        }
       }
+      tallied();
       continue;
     }
     // Without a hold the rules ask for nothing but the start: SQLite counts by the limits that they give, and the rules are asked
     // for those that are listed.
-    for (const due of dueTotals(db, cameraId, cutoff.cutoffUs, nowUs - legalLimitUs(camera, 0))) {
+    const lateUs = nowUs - legalLimitUs(camera, 0);
+    const before = new Map(
+      (shownUs === null ? [] : dueTotals(db, cameraId, Math.min(shownUs, cutoff.cutoffUs), lateUs)).map((due) => [
+        due.rootId,
+        due,
+      ]),
+    );
+    for (const due of dueTotals(db, cameraId, cutoff.cutoffUs, lateUs)) {
       count(due.rootId, due.segments, due.sizeBytes, due.late);
+      if (problemOf(due.rootId) !== null) continue;
+      for (const part of splitAt(due, before.get(due.rootId) ?? null)) tally.add(part);
     }
+    tallied();
     if (segments.length === maxListed) continue;
     for (const segment of dueOf(db, cameraId, cutoff.cutoffUs)) {
       const { dueUs, ruleId, late } = fateIn(situation, segment, camera);
@@ -122,22 +192,35 @@ export function planDeletions(ctx: RetentionContext, nowUs: number): RetentionPl
   const problems: RootProblem[] = [];
   let within = 0;
   for (const [rootId, due] of [...dueByRoot].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const { problem } = lookAtRoot(db, rootId, ctx.rootPath(rootId));
+    const problem = problemOf(rootId);
     if (problem === null) continue;
     within += due;
     problems.push({ rootId, detail: problem });
   }
+  const isNow = Math.abs(nowUs - clock.nowUs()) <= nowToleranceUs;
+  const braked = isNow ? brake(ctx, nowUs, tallies, policies, byHand) : nothingBraked;
+  const allWaits = braked.everything && braked.waiting !== null ? braked.waiting.detail : null;
   const refused =
     refusalReason(ctx, clock.nowUs()) ??
+    allWaits ??
     (total.due > 0 && within === total.due ? problems.map(({ detail }) => detail).join('; ') : null);
-  return {
+  const plan: RetentionPlan = {
     atUs: nowUs,
     ...total,
     refused,
     problems,
     quarantineOverdue: overdueQuarantine(db, nowUs, ctx.marginUs),
     cutoffs,
+    dueByCamera: tallies.map(({ cameraId, segments: due, footageUs, oldestUs, newestUs }) => ({
+      cameraId,
+      segments: due,
+      footageUs,
+      oldestUs,
+      newestUs,
+    })),
+    waiting: braked.waiting,
     segments,
     notListed: total.due - segments.length,
   };
+  return { plan, braked };
 }

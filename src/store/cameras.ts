@@ -133,3 +133,12 @@ export function putCamera(db: Database, camera: CameraRow): void {
     createdUs: camera.createdUs,
   });
 }
+
+/** Cameras that may not record, and of which recordings are on disk. */
+export const recordingLiveOnly = (db: Database): { cameraId: string; label: string }[] =>
+  db
+    .prepare(
+      `SELECT id AS cameraId, label FROM camera JOIN camera_footage ON camera_id = id
+       WHERE class = 'live-only' AND segments > 0 ORDER BY id`,
+    )
+    .all() as { cameraId: string; label: string }[];

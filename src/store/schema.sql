@@ -395,3 +395,64 @@ CREATE TABLE sweep_state (
   uptime_us INTEGER,                         -- time since that boot at the last sweep: tells a clock that was set forward
   accepted_size INTEGER                      -- log entries from before a person vouched for the clock: they prove nothing
 ) STRICT;
+
+-- What a sweep that came to its end deleted of a camera: by the last ones the next is judged.
+CREATE TABLE sweep_history (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,      -- in the order of the sweeps, whatever the clock said
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- of which camera
+  swept_us INTEGER NOT NULL,                 -- end of the sweep
+  segments INTEGER NOT NULL CHECK (segments > 0),  -- how many went
+  footage_us INTEGER NOT NULL CHECK (footage_us >= 0)  -- and how long they were together
+) STRICT;
+CREATE INDEX sweep_history_by_camera ON sweep_history (camera_id, id);
+
+-- What waits for two persons, an administrator among them. Never changed: what is shown anew is another one.
+CREATE TABLE proposal (
+  id TEXT PRIMARY KEY,                       -- random
+  kind TEXT NOT NULL CHECK (kind IN ('mass-deletion', 'accept-clock')),  -- what is to be done
+  opened_us INTEGER NOT NULL,                -- when it was shown first
+  shown TEXT NOT NULL,                       -- JSON of what is agreed to: cameras and counts, or what is wrong with the clock
+  ended_us INTEGER,                          -- when it was carried out, replaced or not needed any more; null while it waits
+  outcome TEXT CHECK (outcome IN ('carried-out', 'replaced', 'not-needed')),  -- which of these
+  CHECK ((ended_us IS NULL) = (outcome IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX proposal_open ON proposal (kind) WHERE ended_us IS NULL;
+CREATE TABLE proposal_vote (
+  proposal_id TEXT NOT NULL REFERENCES proposal (id),  -- what was agreed to
+  user_id TEXT NOT NULL REFERENCES user (id),  -- who said yes
+  at_us INTEGER NOT NULL,                    -- when; it counts for some hours
+  PRIMARY KEY (proposal_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+-- A period that was changed and does not count yet: a shorter one waits a day, a longer one for a second person.
+CREATE TABLE retention_change (
+  id TEXT PRIMARY KEY,                       -- random
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- whose footage it is about
+  from_class TEXT NOT NULL,                  -- class, days and reason in force when it was proposed
+  from_days INTEGER NOT NULL,                -- the same
+  from_reason TEXT,                          -- the same
+  to_class TEXT NOT NULL CHECK (to_class IN ('crime-prevention', 'municipal', 'permit', 'live-only', 'other-purpose')),  -- those that are to count; see the CHECKs (I1)
+  to_days INTEGER NOT NULL,                  -- the same
+  to_reason TEXT,                            -- the same
+  reason TEXT NOT NULL CHECK (length(trim(reason)) > 0),  -- why it is changed
+  proposed_by TEXT NOT NULL,                 -- actor; "gateway" where the configuration file says so
+  proposed_us INTEGER NOT NULL,              -- when
+  effective_us INTEGER,                      -- from when a shorter period counts: a day later at the earliest; null for a longer one
+  ended_us INTEGER,                          -- when it came into force or was withdrawn; null while it waits
+  ended_by TEXT,                             -- actor; for a longer period another one than who proposed it
+  outcome TEXT CHECK (outcome IN ('applied', 'cancelled', 'replaced')),  -- which of these
+  CHECK (to_days BETWEEN 1 AND CASE to_class WHEN 'other-purpose' THEN 365 ELSE 30 END),
+  CHECK (to_class <> 'other-purpose' OR length(trim(coalesce(to_reason, ''))) >= 10),
+  CHECK (to_days > from_days OR effective_us >= proposed_us + 86400000000),
+  CHECK (to_days <= from_days OR coalesce(outcome, '') <> 'applied' OR ended_by <> proposed_by),
+  CHECK ((ended_us IS NULL) = (outcome IS NULL)),
+  CHECK ((ended_us IS NULL) = (ended_by IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX retention_change_open ON retention_change (camera_id) WHERE ended_us IS NULL;
+
+-- What the configuration file said last: only a value that was changed there is a change.
+CREATE TABLE configured_period (
+  camera_id TEXT PRIMARY KEY REFERENCES camera (id),  -- a camera that it names
+  class TEXT NOT NULL,                       -- the class it gave
+  days INTEGER NOT NULL                      -- the retentionDays it gave
+) STRICT;

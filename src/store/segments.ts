@@ -304,6 +304,10 @@ export interface DueTotal {
   readonly rootId: string;
   readonly segments: number;
   readonly sizeBytes: number;
+  /** How long they are together, and the starts of the oldest and the newest of them. */
+  readonly footageUs: number;
+  readonly oldestUs: number;
+  readonly newestUs: number;
   readonly late: number;
 }
 
@@ -312,7 +316,8 @@ export interface DueTotal {
  * only where they are not it has to sort them by root, which takes twice as long.
  */
 export function dueTotals(db: Database, cameraId: string, cutoffUs: number, lateUs: number): DueTotal[] {
-  const counted = 'count(*) AS segments, sum(s.size_bytes) AS sizeBytes, sum(s.start_us <= @lateUs) AS late';
+  const counted = `count(*) AS segments, sum(s.size_bytes) AS sizeBytes, sum(s.end_us - s.start_us) AS footageUs,
+    min(s.start_us) AS oldestUs, max(s.start_us) AS newestUs, sum(s.start_us <= @lateUs) AS late`;
   const due = `FROM segment s ${joinFolder}
     WHERE s.camera_number = ${numberOf('@cameraId')} AND s.start_us <= @cutoffUs AND ${isIndexed}`;
   const parameters = { cameraId, cutoffUs, lateUs };
@@ -403,3 +408,14 @@ export const newestPaths = (db: Database, rootId: string): string[] =>
   )
     .map(({ path }) => path)
     .filter((path) => path !== null);
+
+/** The newest start after `afterUs` and not after `untilUs` of any camera's footage on disk; null where there is none. */
+export const nextFootageUs = (db: Database, afterUs: number, untilUs: number): number | null =>
+  (
+    prepared(
+      db,
+      `SELECT max(newest) AS newestUs FROM (SELECT (SELECT start_us FROM segment WHERE camera_number = number
+         AND start_us > @afterUs AND start_us <= @untilUs AND missing_since_us IS NULL ORDER BY start_us DESC LIMIT 1) AS newest
+         FROM camera_footage)`,
+    ).get({ afterUs, untilUs }) as { newestUs: number | null }
+  ).newestUs;

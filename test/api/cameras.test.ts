@@ -1,14 +1,16 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { CamerasView, CameraView } from '../../src/api/views.js';
+import type { CamerasView, CameraView, RetentionView } from '../../src/api/views.js';
+import type { RetentionChange } from '../../src/domain/retention-change.js';
+import type { ProposedChange } from '../../src/retention/policy.js';
 import { insertIntent } from '../../src/store/deletions.js';
 import { insertHold } from '../../src/store/holds.js';
 import { openTask } from '../../src/store/tasks.js';
 import { markMissing, setSegmentState } from '../../src/store/segments.js';
 import { addCamera, addSegment, makeWorld, seconds, type World } from '../helpers/disclosure.js';
 import { tempFolder } from '../helpers/site.js';
-import { serve } from './gateway.js';
+import { errorOf, serve } from './gateway.js';
 
 const days = (count: number): number => seconds(count * 86_400);
 const hours = (count: number): number => seconds(count * 3_600);
@@ -130,6 +132,72 @@ test('tasks are listed', async () => {
   const served = await serve({}, world);
   const { json } = await (await served.login(world.ida)).call<{ tasks: unknown[] }>('GET', '/api/tasks');
   expect(json.tasks).toMatchObject([{ subject: 'camera:lobby', detail: 'Adopt it.', created: '2026-06-01T12:00:00Z' }]);
+});
+
+test('a deletion that waits is shown, and confirmed by two who are logged in', async () => {
+  const world = makeWorld();
+  world.store.db.prepare('UPDATE root SET identity = ?').run(statSync(world.root, { bigint: true }).ino.toString());
+  addCamera(world, 'lobby');
+  for (let index = 0; index < 4; index += 1) {
+    const { id } = addSegment(world, 'lobby', world.clock.nowUs() - days(40) + hours(index));
+    world.store.db.prepare('UPDATE segment SET end_us = start_us + ? WHERE id = ?').run(hours(1), id);
+  }
+  addSegment(world, 'lobby', world.clock.nowUs() - hours(1));
+  const served = await serve({}, world);
+  const [ida, lars, sofie] = [
+    await served.login(world.ida),
+    await served.login(world.lars),
+    await served.login(world.sofie),
+  ];
+  const shown = async (): Promise<RetentionView> => (await ida.call<RetentionView>('GET', '/api/retention')).json;
+  expect((await shown()).plan.waiting).toMatchObject({ id: null, cameras: [{ segments: 4, footageUs: hours(4) }] });
+  await served.sweep();
+  const { waiting } = (await shown()).plan;
+  const path = `/api/retention/waiting/${waiting?.id ?? ''}/confirm`;
+  expect((await lars.call('POST', '/api/retention/waiting/b-other/confirm', {})).status).toBe(409);
+  expect((await served.anonymous().call('POST', path, {})).status).toBe(401);
+  expect(await lars.call('POST', path, {})).toMatchObject({ status: 200, json: { complete: false } });
+  const same = await lars.call('POST', path, {});
+  expect([same.status, errorOf(same).code]).toEqual([403, 'same-person']);
+  expect(errorOf(await sofie.call('POST', path, {})).code).toBe('forbidden');
+  expect((await shown()).people).toEqual({ 'u-lars': 'name of u-lars' });
+  expect(await ida.call('POST', path, {})).toMatchObject({ status: 200, json: { complete: true } });
+  expect(await served.sweep()).toMatchObject({ deleted: 4, waiting: null });
+  expect((await shown()).plan.waiting).toBeNull();
+  expect(served.events().filter(({ type }) => type === 'retention.confirmed')).toMatchObject([
+    { actor: 'user:u-lars', data: { complete: false } },
+    { actor: 'user:u-ida', data: { complete: true } },
+  ]);
+});
+
+test('a period is changed by two for longer, and after a day that shows what goes for shorter', async () => {
+  const world = withFootage(10, 2, 1);
+  const served = await serve({}, world);
+  const [ida, lars, sofie] = [
+    await served.login(world.ida),
+    await served.login(world.lars),
+    await served.login(world.sofie),
+  ];
+  const path = '/api/cameras/lobby/retention';
+  const shown = await sofie.call('GET', `${path}-preview?days=5`);
+  expect(shown.json).toMatchObject({ preview: { segments: 1, held: 0, at: '2026-06-02T12:00:00Z' } });
+  expect((await sofie.call('GET', `${path}-preview?days=31`)).status).toBe(422);
+  expect((await lars.call('POST', path, { days: 5, reason: 'no longer needed' })).status).toBe(403);
+  expect((await ida.call('POST', path, { days: 31, reason: 'no longer needed' })).status).toBe(422);
+  expect((await ida.call('POST', path, { days: 5, reason: '' })).status).toBe(400);
+  const shorter = await ida.call<ProposedChange>('POST', path, { days: 5, reason: 'no longer needed' });
+  expect([shorter.status, shorter.json.preview?.segments]).toEqual([201, 1]);
+  const changes = (await sofie.call<{ changes: RetentionChange[] }>('GET', '/api/retention-changes')).json.changes;
+  expect(changes).toMatchObject([{ id: shorter.json.change.id, effective: '2026-06-02T12:00:00Z' }]);
+  const changePath = `/api/retention-changes/${shorter.json.change.id}`;
+  expect((await sofie.call('DELETE', changePath)).status).toBe(403);
+  expect((await lars.call('DELETE', changePath)).status).toBe(200);
+  world.store.db.prepare('UPDATE camera SET retention_days = 14').run();
+  const longer = await ida.call<ProposedChange>('POST', path, { days: 20, reason: 'noticed too late' });
+  const confirm = `/api/retention-changes/${longer.json.change.id}/confirm`;
+  expect(errorOf(await ida.call('POST', confirm, {})).code).toBe('same-person');
+  expect(await lars.call('POST', confirm, {})).toMatchObject({ status: 200, json: { applied: true } });
+  expect((await lobby(world)).policy.retentionDays).toBe(20);
 });
 
 describe('the page', () => {

@@ -19,11 +19,15 @@ import { searchFootage } from '../../src/disclosure/search.js';
 import type { AuditEvent } from '../../src/domain/audit-event.js';
 import { toGatewayError } from '../../src/errors.js';
 import { hashPassword } from '../../src/platform/password.js';
+import type { RetentionResult } from '../../src/retention/context.js';
+import { applyDeletions } from '../../src/retention/delete.js';
+import { confirmDeletion } from '../../src/retention/confirm.js';
 import { contactSheetOf } from '../../src/recordings/pictures/contact-sheet.js';
 import { cutsIn } from '../../src/recordings/pictures/cuts.js';
 import { stillAt } from '../../src/recordings/pictures/still.js';
 import { planDeletions } from '../../src/retention/plan.js';
-import { refusalReason } from '../../src/retention/trust.js';
+import { cancelRetention, confirmRetention, previewDays, proposeRetention } from '../../src/retention/policy.js';
+import { acceptClock, refusalReason } from '../../src/retention/trust.js';
 import { readCheckpoints, readEntries, readFrontier } from '../../src/store/audit-log.js';
 import { makeWorld, picturesOf, type World } from '../helpers/disclosure.js';
 
@@ -57,6 +61,8 @@ export interface Served {
   /** Waits until no job runs. */
   readonly idle: () => Promise<void>;
   readonly events: () => AuditEvent[];
+  /** What the running gateway does by itself from time to time. */
+  readonly sweep: () => Promise<RetentionResult>;
 }
 
 export const errorOf = (reply: Reply): ErrorView['error'] => (reply.json as unknown as ErrorView).error;
@@ -104,6 +110,7 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
     dataDir,
     marginUs: 12 * 3_600_000_000,
     rootPath: (id: string) => ctx.rootPath(id),
+    brake: { floorUs: 3 * 3_600_000_000, factor: 2, voteUs: 4 * 3_600_000_000 },
   };
   const pictures = picturesOf(world);
   const jobs = jobsOf(world);
@@ -134,6 +141,12 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
       marginUs: retention.marginUs,
       plan: (nowUs) => planDeletions(retention, nowUs),
       refusal: (nowUs) => refusalReason(retention, nowUs),
+      confirm: (user, id) => confirmDeletion(retention, user, id),
+      acceptClock: (user) => acceptClock(retention, user),
+      preview: (cameraId, retentionDays) => previewDays(retention, cameraId, retentionDays),
+      propose: (user, input) => proposeRetention(retention, user, input),
+      confirmChange: (user, id) => confirmRetention(retention, user, id),
+      cancelChange: (user, id) => cancelRetention(retention, user, id),
     },
     audit: {
       verify: () =>
@@ -205,6 +218,7 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
       return client;
     },
     idle: () => jobs.idle(),
+    sweep: () => applyDeletions(retention),
     events: () => [...readEntries(store.db)].map(({ entry }) => JSON.parse(entry) as AuditEvent),
   };
 }

@@ -86,6 +86,22 @@ describe('failures inside', () => {
         plan: () => {
           throw thrown;
         },
+        confirm: () => {
+          throw thrown;
+        },
+        acceptClock: () => {
+          throw thrown;
+        },
+        preview: () => null,
+        propose: () => {
+          throw thrown;
+        },
+        confirmChange: () => {
+          throw thrown;
+        },
+        cancelChange: () => {
+          throw thrown;
+        },
       },
     });
     const { status, text } = await (await login(world.sofie)).call('GET', '/api/retention');

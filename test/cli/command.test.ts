@@ -1,6 +1,6 @@
 /** The command line as a process: what it prints where, and what it exits with. Runs the compiled program. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -91,6 +91,39 @@ describe('the command line', () => {
     expect(run('audit', 'verify')).toMatchObject({ ok: true, problems: [] });
     expect(run('user', 'add', 'alice', '--role', 'security')).toMatchObject({ name: 'alice', roles: ['security'] });
     expect(run('task', 'list')['tasks']).toBeInstanceOf(Array);
+  });
+
+  it('keeps back far more than usual until two persons have said yes with their own passwords', async () => {
+    const { folder, config, segment } = await makeSite();
+    writeFileSync(config, `${readFileSync(config, 'utf8')}retention: { brakeHours: 0.5 }\n`);
+    const clip = await makeClip(join(folder, 'long.mp4'), { seconds: 1200, fps: 1 });
+    for (const minute of ['10', '30']) copyFileSync(clip, join(dirname(segment), `${minute}.00.mp4`));
+    const run = (args: string[], password?: string): [number | null, Record<string, unknown>] => {
+      const env = password === undefined ? {} : { TREDIVE_PASSWORD: password };
+      const { code, stdout } = tredive([...args, '--config', config, '--json'], env);
+      return [code, JSON.parse(stdout) as Record<string, unknown>];
+    };
+    run(['scan']);
+    for (const [name, role] of [
+      ['anna', 'admin'],
+      ['bo', 'legal'],
+    ] as const) {
+      run(['user', 'add', name, '--role', role], `password of ${name}`);
+    }
+    const [code, result] = run(['retain', '--apply']);
+    // The archive ends months ago: nothing bears the clock out, so that it is no first sweep for one person.
+    expect([code, result['deleted'], existsSync(segment)]).toEqual([1, 0, true]);
+    const { id } = result['waiting'] as { id: string };
+    expect(result['refused']).toContain(`tredive retain --confirm ${id} --user NAME`);
+    const confirm = ['retain', '--confirm', id, '--user'];
+    expect(run([...confirm, 'bo'], 'a wrong password')[0]).toBe(1);
+    expect(run([...confirm, 'bo'], 'password of bo')).toMatchObject([0, { confirmed: id, complete: false }]);
+    expect(run([...confirm, 'bo'], 'password of bo')).toMatchObject([1, { error: { code: 'same-person' } }]);
+    expect(run(['retain', '--apply'])).toMatchObject([1, { deleted: 0, waiting: { id } }]);
+    expect(run([...confirm, 'anna'], 'password of anna')).toMatchObject([0, { complete: true }]);
+    expect(run(['retain', '--apply'])).toMatchObject([0, { deleted: 3, refused: null, waiting: null }]);
+    expect(existsSync(segment)).toBe(false);
+    expect(run(['audit', 'verify'])).toMatchObject([0, { ok: true }]);
   });
 
   it('lists layouts, proposes one for a root, and starts nothing on auto', async () => {

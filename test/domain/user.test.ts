@@ -31,6 +31,9 @@ const matrix: Record<Right, string> = {
   'hold.read': 'security legal admin auditor',
   'camera.read': 'security legal admin auditor',
   'footage.read': 'security legal',
+  'retention.confirm': 'security legal admin',
+  'policy.propose': 'admin',
+  'policy.confirm': 'legal admin',
   'task.close': 'admin legal',
   'audit.read': 'legal auditor',
 };

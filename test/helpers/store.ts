@@ -7,6 +7,7 @@ import { afterEach } from 'vitest';
 import { verifyAuditLog, type AuditReport } from '../../src/audit/verify.js';
 import type { CameraClass } from '../../src/domain/camera.js';
 import type { Hold } from '../../src/domain/hold.js';
+import type { Role } from '../../src/domain/user.js';
 import type { Clock } from '../../src/platform/clock.js';
 import { silentLog } from '../../src/platform/log.js';
 import type { RetentionContext } from '../../src/retention/context.js';
@@ -194,7 +195,7 @@ export function addHold(
   return row;
 }
 
-export function addUser({ store }: Pick<TestStore, 'store'>, id: string, roles: ('security' | 'legal')[]): void {
+export function addUser({ store }: Pick<TestStore, 'store'>, id: string, roles: Role[]): void {
   store.act('operator', (note) => {
     insertUser(store.db, {
       id,

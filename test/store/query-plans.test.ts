@@ -65,6 +65,7 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
     markReturned: () => segments.markReturned(db, id),
     footageByCamera: () => segments.footageByCamera(db),
     newestPaths: () => segments.newestPaths(db, 'nvr'),
+    nextFootageUs: () => segments.nextFootageUs(db, june, june + 1),
     removeSegment: () => {
       segments.removeSegment(db, id);
     },

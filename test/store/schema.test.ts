@@ -88,6 +88,8 @@ describe('migrations', () => {
       [5, '0005-rows-by-camera-and-time.sql'],
       [6, '0006-find.sql'],
       [7, '0007-segment-clocks.sql'],
+      [8, '0008-brake.sql'],
+      [9, '0009-retention-changes.sql'],
     ]);
   });
 

@@ -4,9 +4,11 @@ import { listCameras } from '../../store/cameras.js';
 import { openIntents } from '../../store/deletions.js';
 import { activeHolds } from '../../store/holds.js';
 import { listQuarantine } from '../../store/quarantine.js';
+import { openChanges } from '../../store/retention-changes.js';
 import { footageByCamera } from '../../store/segments.js';
 import { listSubstreams } from '../../store/substreams.js';
 import { cameraLimit } from '../camera-limit.js';
+import type { ProposedChange } from '../../retention/policy.js';
 import { instant } from '../instants.js';
 import { route, type Route } from '../route.js';
 import type { CamerasView } from '../views.js';
@@ -15,6 +17,8 @@ import type { CamerasView } from '../views.js';
 const cameraIds = z
   .union([z.string().min(1).max(200), z.array(z.string().min(1).max(200)).min(1).max(100)])
   .transform((value) => (typeof value === 'string' ? [value] : value));
+
+const cameraParams = z.strictObject({ id: z.string().min(1).max(200) });
 
 export const cameraRoutes: readonly Route[] = [
   route({
@@ -75,5 +79,49 @@ export const cameraRoutes: readonly Route[] = [
     query: z.strictObject({ camera: cameraIds, from: instant, to: instant }),
     handler: ({ deps, user, query }) =>
       deps.footage.search(user, query.camera, { startUs: query.from, endUs: query.to }),
+  }),
+  route({
+    method: 'get',
+    path: '/api/cameras/:id/retention-preview',
+    right: 'camera.read',
+    summary: 'What a shorter period would delete a day from now that the one in force keeps; null for a longer one',
+    params: cameraParams,
+    query: z.strictObject({ days: z.coerce.number() }),
+    handler: ({ deps: { retention }, params: { id }, query: { days } }) => ({ preview: retention.preview(id, days) }),
+  }),
+  route({
+    method: 'post',
+    path: '/api/cameras/:id/retention',
+    right: 'policy.propose',
+    status: 201,
+    summary:
+      'Propose another period: a shorter one counts after a day, a longer one once a second person has confirmed it',
+    params: cameraParams,
+    body: z.strictObject({ days: z.number(), reason: z.string().trim().min(1).max(2000) }),
+    handler: ({ deps: { retention }, user, params: { id }, body: { days, reason } }): ProposedChange =>
+      retention.propose(user, { cameraId: id, retentionDays: days, reason }),
+  }),
+  route({
+    method: 'get',
+    path: '/api/retention-changes',
+    right: 'camera.read',
+    summary: 'Periods that were changed and do not count yet',
+    handler: ({ deps: { store } }) => ({ changes: openChanges(store.db) }),
+  }),
+  route({
+    method: 'post',
+    path: '/api/retention-changes/:id/confirm',
+    right: 'policy.confirm',
+    summary: 'The second person’s yes to a longer period',
+    params: cameraParams,
+    handler: ({ deps: { retention }, user, params: { id } }) => retention.confirmChange(user, id),
+  }),
+  route({
+    method: 'delete',
+    path: '/api/retention-changes/:id',
+    right: 'policy.confirm',
+    summary: 'Withdraw a change of a period that does not count yet',
+    params: cameraParams,
+    handler: ({ deps: { retention }, user, params: { id } }) => ({ change: retention.cancelChange(user, id) }),
   }),
 ];

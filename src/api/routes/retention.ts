@@ -1,19 +1,52 @@
+import { z } from 'zod';
+import { listUsers } from '../../store/users.js';
 import { route, type Route } from '../route.js';
+import type { AcceptedView, ConfirmedView, RetentionView } from '../views.js';
+
+/** Names of those who said yes, by the ids that stand in `votes`. */
+const namesOf = (users: readonly { id: string; name: string }[], ids: readonly string[]): Record<string, string> =>
+  Object.fromEntries(users.filter(({ id }) => ids.includes(id)).map(({ id, name }) => [id, name]));
 
 export const retentionRoutes: readonly Route[] = [
   route({
     method: 'get',
     path: '/api/retention',
     right: 'camera.read',
-    summary: 'What the next sweep would delete and what is held: a dry run, nothing is changed',
-    handler: ({ deps: { retention, store } }) => {
+    summary: 'What the next sweep would delete, what is held, and what waits for two persons: nothing is changed',
+    handler: ({ deps: { retention, store } }): RetentionView => {
       const nowUs = store.clock.nowUs();
+      const plan = retention.plan(nowUs);
       return {
         nowUs,
         marginUs: retention.marginUs,
         refused: retention.refusal(nowUs),
-        plan: retention.plan(nowUs),
+        plan,
+        people: namesOf(listUsers(store.db), plan.waiting?.votes.map(({ userId }) => userId) ?? []),
       };
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/api/retention/waiting/:id/confirm',
+    right: 'retention.confirm',
+    summary: 'Say yes to exactly the deletion that is shown; two persons have to, one of them an administrator',
+    params: z.strictObject({ id: z.string().min(1).max(100) }),
+    handler: ({ deps: { retention, store }, user, params: { id } }): ConfirmedView => {
+      const confirmed = retention.confirm(user, id);
+      const ids = confirmed.votes.map(({ userId }) => userId);
+      return { ...confirmed, people: namesOf(listUsers(store.db), ids) };
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/api/retention/clock/accept',
+    right: 'retention.confirm',
+    summary:
+      'Say that the clock is right now, after it was in doubt; two persons have to, one of them an administrator',
+    handler: ({ deps: { retention, store }, user }): AcceptedView => {
+      const accepted = retention.acceptClock(user);
+      const ids = accepted.votes.map(({ userId }) => userId);
+      return { nowUs: store.clock.nowUs(), ...accepted, people: namesOf(listUsers(store.db), ids) };
     },
   }),
 ];
