@@ -20,11 +20,13 @@ import { readOrMakeKey, readPrivateKey } from './platform/keys.js';
 import { makeLog, type Log } from './platform/log.js';
 import { systemUptime } from './platform/uptime.js';
 import { version } from './platform/version.js';
+import { ageByContent, ageByName } from './recordings/age.js';
 import type { RecordingsContext } from './recordings/context.js';
 import { prunePictures } from './recordings/pictures/cache.js';
 import type { PictureContext } from './recordings/pictures/context.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
+import { findOldest, type OldestOnDisk } from './retention/oldest.js';
 import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, type Store } from './store/audit-log.js';
 import { openDatabase, type Database } from './store/database.js';
 import { layoutFromConfig } from './recordings/layouts/index.js';
@@ -39,6 +41,8 @@ export interface Gateway {
   readonly recordings: RecordingsContext;
   readonly pictures: PictureContext;
   readonly retention: RetentionContext;
+  /** The oldest frame on disk, by camera: walks every root and changes nothing. */
+  findOldest(signal?: AbortSignal): Promise<OldestOnDisk>;
   readonly disclosure: DisclosureContext;
   /** Public half of the key that signs the log. */
   readonly auditKey: KeyObject;
@@ -165,6 +169,19 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       recordings,
       pictures,
       retention,
+      findOldest: (stop) =>
+        findOldest({
+          db,
+          roots: recordings.roots.map((root) => ({
+            id: root.id,
+            path: root.path,
+            ageByName: (path, nowUs) => ageByName(root, path, nowUs),
+            ageByContent: (path, nowUs) => ageByContent(root, path, nowUs),
+          })),
+          marginUs: retention.marginUs,
+          nowUs: clock.nowUs(),
+          ...(stop && { signal: stop }),
+        }),
       disclosure,
       auditKey: createPublicKey(keys.audit),
       verifyAudit: () => verifyAudit(db, config, createPublicKey(keys.audit)),

@@ -11,6 +11,7 @@ import { hold } from './cli/hold.js';
 import { hook } from './cli/hook.js';
 import { layouts } from './cli/layouts.js';
 import { model } from './cli/model.js';
+import { oldest } from './cli/oldest.js';
 import { redact } from './cli/redact.js';
 import { request } from './cli/request.js';
 import { retain } from './cli/retain.js';
@@ -36,6 +37,7 @@ for (const add of [
   verify,
   audit,
   discover,
+  oldest,
   check,
   doctor,
   hook,

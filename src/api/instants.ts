@@ -19,7 +19,17 @@ export const instant = z
   });
 
 /** Names that end in `Us` and are lengths of time, not instants. */
-const durations = new Set(['marginUs', 'maxAgeUs', 'lateByUs', 'durationUs', 'wallUs']);
+const durations = new Set([
+  'marginUs',
+  'maxAgeUs',
+  'lateByUs',
+  'durationUs',
+  'wallUs',
+  'medianUs',
+  'worstUs',
+  'worstMissUs',
+  'footageUs',
+]);
 const instantName = /^(.+)Us$/;
 
 /**

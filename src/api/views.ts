@@ -10,6 +10,7 @@ import type { Right, Role } from '../domain/user.js';
 import type { CameraDevice, CameraRow } from '../store/cameras.js';
 import type { CloseReason } from '../disclosure/close.js';
 import type { CameraCoverage, Coverage } from '../disclosure/coverage.js';
+import type { Measured, MeasuredCamera } from '../retention/oldest-record.js';
 import type { ItemSummary, RequestRow } from '../store/requests.js';
 import type { TaskRow } from '../store/tasks.js';
 
@@ -79,6 +80,17 @@ export interface CameraView {
   readonly limit: CameraLimit;
   /** The camera that this is a sub-stream of, or null. */
   readonly substreamOf: string | null;
+  /** The last look at the disk itself; null before the first, and for a camera that was registered since. */
+  readonly onDisk: OnDiskView | null;
+}
+
+/** What lies on disk, found by walking it and not by asking the index; and how punctual deletion was in the 30 days before. */
+export type OnDiskView = MeasuredCamera & { readonly atUs: number };
+
+export interface OldestView {
+  readonly nowUs: number;
+  /** Null before the first look. */
+  readonly measured: Measured | null;
 }
 
 export interface CamerasView {

@@ -18,6 +18,7 @@ import { prunePictures } from '../recordings/pictures/cache.js';
 import { scanRoots } from '../recordings/scan.js';
 import { watchRoots } from '../recordings/watch.js';
 import { applyDeletions } from '../retention/delete.js';
+import { keepOldest } from '../retention/oldest-record.js';
 import { removeExpiredSessions } from '../store/users.js';
 import { apiDeps } from './api-deps.js';
 import { define } from './command.js';
@@ -122,6 +123,16 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   await every('expiry of packages', 60, async () => {
     await expirePackages(gateway.disclosure);
     removeExpiredSessions(store.db, store.clock.nowUs());
+  });
+  // After the first sweep, which deletes what fell due while the gateway was down. A walk of all roots takes a while: not awaited.
+  void every('oldest frame on disk', 24 * 60, async () => {
+    const seen = await gateway.findOldest(signal);
+    await keepOldest(store, gateway.retention.marginUs, seen);
+    if (!seen.ok)
+      log.error(
+        { problems: seen.problems.length, findings: seen.findings.length },
+        'the disk has footage that it should not have, or cannot be read; see the tasks',
+      );
   });
   if (config.discovery.enabled) {
     void every('camera discovery', config.discovery.everyMinutes, async () => {

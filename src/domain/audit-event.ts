@@ -20,6 +20,7 @@ export const auditEventTypes = [
   'retention.refused',
   'retention.clock-accepted',
   'retention.swept',
+  'retention.measured',
   'deletion.intended',
   'deletion.done',
   'deletion.refused',

@@ -125,6 +125,19 @@ export const eventsOf = (db: Database, subject: string): AuditEvent[] =>
     (entry) => JSON.parse(entry) as AuditEvent,
   );
 
+/** The newest event of a subject that `fits`, read from the end. */
+export function lastEventOf(db: Database, subject: string, fits: (event: AuditEvent) => boolean): AuditEvent | null {
+  const entries = db
+    .prepare('SELECT entry FROM audit_event WHERE subject = ? ORDER BY seq DESC')
+    .pluck()
+    .iterate(subject);
+  for (const entry of entries) {
+    const event = JSON.parse(entry as string) as AuditEvent;
+    if (fits(event)) return event;
+  }
+  return null;
+}
+
 export const readCheckpoints = (db: Database): { size: number; note: string }[] =>
   db.prepare('SELECT size, note FROM audit_checkpoint ORDER BY size').all() as { size: number; note: string }[];
 

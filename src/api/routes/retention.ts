@@ -1,3 +1,5 @@
+import { lastMeasured } from '../../retention/oldest-record.js';
+import type { OldestView } from '../views.js';
 import { route, type Route } from '../route.js';
 
 export const retentionRoutes: readonly Route[] = [
@@ -15,5 +17,13 @@ export const retentionRoutes: readonly Route[] = [
         plan: retention.plan(nowUs),
       };
     },
+  }),
+  route({
+    method: 'get',
+    path: '/api/retention/oldest',
+    right: 'camera.read',
+    summary:
+      'The oldest frame on disk against the limit, by camera, as the last walk of the disk found it; the index was not asked',
+    handler: ({ deps: { store } }): OldestView => ({ nowUs: store.clock.nowUs(), measured: lastMeasured(store.db) }),
   }),
 ];
