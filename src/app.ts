@@ -11,10 +11,14 @@ import { applyConfiguredCameras, registerFoundCamera } from './cameras/register.
 import type { Config } from './config.js';
 import type { DisclosureContext } from './disclosure/context.js';
 import { cleanUpAfterCrash } from './disclosure/recovery.js';
+import type { Actor } from './domain/audit-event.js';
 import { canonicalHash, type Json } from './domain/canonical-json.js';
+import type { DeletionReport } from './domain/deletion-report.js';
 import { frontierRoot } from './domain/merkle.js';
 import { hourUs } from './domain/retention-rules/index.js';
 import { GatewayError, toGatewayError } from './errors.js';
+import { writeReport } from './evidence/report-files.js';
+import { fingerprint } from './evidence/signature.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import { readOrMakeKey, readPrivateKey } from './platform/keys.js';
 import { makeLog, type Log } from './platform/log.js';
@@ -24,6 +28,7 @@ import { ageByContent, ageByName } from './recordings/age.js';
 import type { RecordingsContext } from './recordings/context.js';
 import { prunePictures } from './recordings/pictures/cache.js';
 import type { PictureContext } from './recordings/pictures/context.js';
+import { buildReport } from './retention/report.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
 import { findOldest, type OldestOnDisk } from './retention/oldest.js';
@@ -44,6 +49,12 @@ export interface Gateway {
   /** The oldest frame on disk, by camera: walks every root and changes nothing. */
   findOldest(signal?: AbortSignal): Promise<OldestOnDisk>;
   readonly disclosure: DisclosureContext;
+  /** Writes the signed report on deletion of a month that is over into a folder, and notes its hash. Throws `usage`. */
+  makeReport(
+    month: string,
+    folder: string,
+    actor: Actor,
+  ): Promise<{ readonly report: DeletionReport; readonly sha256: string }>;
   /** Public half of the key that signs the log. */
   readonly auditKey: KeyObject;
   verifyAudit(): AuditReport;
@@ -183,6 +194,24 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
           ...(stop && { signal: stop }),
         }),
       disclosure,
+      makeReport: async (month, folder, actor) => {
+        const report = await buildReport({
+          db,
+          month,
+          nowUs: clock.nowUs(),
+          marginUs: retention.marginUs,
+          site: config.site,
+          version,
+          audit: { origin, keySha256: fingerprint(keys.audit) },
+          reportKeySha256: fingerprint(keys.package),
+        });
+        const auditPublic = createPublicKey(keys.audit);
+        const { sha256 } = await writeReport(folder, report, { report: keys.package, auditPublic });
+        store.act(actor, (note) => {
+          note('report.made', `report:${month}`, { sha256 });
+        });
+        return { report, sha256 };
+      },
       auditKey: createPublicKey(keys.audit),
       verifyAudit: () => verifyAudit(db, config, createPublicKey(keys.audit)),
       close: () => {

@@ -13,6 +13,7 @@ import { layouts } from './cli/layouts.js';
 import { model } from './cli/model.js';
 import { oldest } from './cli/oldest.js';
 import { redact } from './cli/redact.js';
+import { report } from './cli/report.js';
 import { request } from './cli/request.js';
 import { retain } from './cli/retain.js';
 import { scan } from './cli/scan.js';
@@ -38,6 +39,7 @@ for (const add of [
   audit,
   discover,
   oldest,
+  report,
   check,
   doctor,
   hook,

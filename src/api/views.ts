@@ -98,6 +98,10 @@ export interface CamerasView {
   readonly cameras: readonly CameraView[];
 }
 
+export interface ReportsView {
+  readonly reports: readonly { readonly month: string; readonly files: readonly string[] }[];
+}
+
 export interface TasksView {
   readonly tasks: readonly TaskRow[];
 }

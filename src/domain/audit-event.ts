@@ -21,6 +21,8 @@ export const auditEventTypes = [
   'retention.clock-accepted',
   'retention.swept',
   'retention.measured',
+  'report.made',
+  'database.restored',
   'deletion.intended',
   'deletion.done',
   'deletion.refused',

@@ -27,6 +27,7 @@ export const rights = {
   'camera.read': ['security', 'legal', 'admin', 'auditor'],
   'footage.read': ['security', 'legal'],
   'task.close': ['admin', 'legal'],
+  'report.read': ['legal', 'admin', 'auditor'],
   'audit.read': ['auditor', 'legal'],
 } as const satisfies Record<string, readonly Role[]>;
 

@@ -126,3 +126,17 @@ export const deletionsSince = (
 
 export const lastDeletionId = (db: Database): number =>
   (db.prepare('SELECT max(id) FROM deletion').pluck().get() as number | null) ?? 0;
+
+export const findDeletion = (db: Database, id: number): DeletionRow | null =>
+  (prepared(db, `SELECT ${columns} FROM deletion WHERE id = ?`).get(id) as DeletionRow | undefined) ?? null;
+
+/** Whether this very deletion is recorded, under whatever id. */
+export const hasRecord = (
+  db: Database,
+  one: { readonly cameraId: string; readonly startUs: number; readonly inode: string; readonly doneUs: number },
+): boolean =>
+  prepared(
+    db,
+    `SELECT 1 FROM deletion INDEXED BY deletion_by_camera
+     WHERE camera_id = @cameraId AND start_us = @startUs AND inode = @inode AND done_us = @doneUs LIMIT 1`,
+  ).get(one) !== undefined;

@@ -32,6 +32,7 @@ const matrix: Record<Right, string> = {
   'camera.read': 'security legal admin auditor',
   'footage.read': 'security legal',
   'task.close': 'admin legal',
+  'report.read': 'legal admin auditor',
   'audit.read': 'legal auditor',
 };
 
