@@ -29,6 +29,8 @@ import type { RecordingsContext } from './recordings/context.js';
 import { prunePictures } from './recordings/pictures/cache.js';
 import type { PictureContext } from './recordings/pictures/context.js';
 import { buildReport } from './retention/report.js';
+import { restoreFromJournal, type Restored } from './retention/restore.js';
+import { makeJournalKeeper } from './retention/journal.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
 import { findOldest, type OldestOnDisk } from './retention/oldest.js';
@@ -49,6 +51,8 @@ export interface Gateway {
   /** The oldest frame on disk, by camera: walks every root and changes nothing. */
   findOldest(signal?: AbortSignal): Promise<OldestOnDisk>;
   readonly disclosure: DisclosureContext;
+  /** What was re-applied when it was opened, where the database had been put back from a backup; else null. */
+  readonly restored: Restored | null;
   /** Writes the signed report on deletion of a month that is over into a folder, and notes its hash. Throws `usage`. */
   makeReport(
     month: string,
@@ -73,6 +77,8 @@ export interface OpenOptions {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly signal?: AbortSignal;
+  /** Open a database that was put back although the journal does not know what was deleted and held since. */
+  readonly acceptLoss?: boolean;
 }
 
 const databaseFile = (dataDir: string): string => join(dataDir, 'tredive.db');
@@ -105,6 +111,24 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
     store.onCheckpoint((note) => {
       keepCheckpoint(dataDir, config.audit.anchors, note, log);
     });
+    // Before anything is done with it: a database from a backup does not know what was deleted and held since.
+    const places = { dataDir, copies: config.audit.journals };
+    const rootPaths = new Map(config.roots.map((root) => [root.id, root.path]));
+    const restored = restoreFromJournal({
+      store,
+      log,
+      places,
+      checkpointFile: checkpointFile(dataDir),
+      anchors: config.audit.anchors,
+      auditKey: createPublicKey(keys.audit),
+      rootPath: (id) => rootPaths.get(id) ?? null,
+      registerCamera: (note, cameraId, label) => {
+        registerFoundCamera(store, note, cameraId, label);
+      },
+      acceptLoss: options.acceptLoss ?? false,
+    });
+    const keepJournal = makeJournalKeeper(db, places, log);
+    store.onCheckpoint(keepJournal);
     if (countEvents(db) === 0) {
       store.act('gateway', (note) => {
         note('gateway.initialised', 'gateway', { origin, version });
@@ -112,7 +136,6 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
     }
     applyConfiguredCameras(store, config.cameras);
 
-    const rootPaths = new Map(config.roots.map((root) => [root.id, root.path]));
     const recordings: RecordingsContext = {
       store,
       log,
@@ -169,6 +192,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       version,
     };
 
+    keepJournal();
     await recoverDeletions(retention, { ...(options.signal && { signal: options.signal }) });
     await cleanUpAfterCrash(disclosure);
     prunePictures(pictures);
@@ -194,6 +218,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
           ...(stop && { signal: stop }),
         }),
       disclosure,
+      restored,
       makeReport: async (month, folder, actor) => {
         const report = await buildReport({
           db,

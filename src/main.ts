@@ -15,6 +15,7 @@ import { oldest } from './cli/oldest.js';
 import { redact } from './cli/redact.js';
 import { report } from './cli/report.js';
 import { request } from './cli/request.js';
+import { restore } from './cli/restore.js';
 import { retain } from './cli/retain.js';
 import { scan } from './cli/scan.js';
 import { serve } from './cli/serve.js';
@@ -40,6 +41,7 @@ for (const add of [
   discover,
   oldest,
   report,
+  restore,
   check,
   doctor,
   hook,

@@ -184,22 +184,22 @@ async function eventsBetween(
   const byCamera: LogFacts['byCamera'] = new Map();
   const doubts = new Map<string, number>();
   const count = { sweeps: 0, clock: 0, other: 0, clockAccepted: 0 };
-  let lastSweepUs: number | null = null;
-  let longestUs: number | null = null;
-  let believedUs: number | null = null;
+  const sweep: { lastUs: number | null; longestUs: number | null; believedUs: number | null } = {
+    ...{ lastUs: null, longestUs: null, believedUs: null },
+  };
   const inMonth = (us: number): boolean => us >= startUs && us < endUs;
   const take = ({ type, subject, data, atUs }: AuditEvent): void => {
-    if (type === 'retention.swept') believedUs = atUs;
-    if (!inMonth(believedUs ?? atUs) && !inMonth(atUs)) return;
+    if (type === 'retention.swept') sweep.believedUs = atUs;
+    if (!inMonth(sweep.believedUs ?? atUs) && !inMonth(atUs)) return;
     if (type === 'retention.clock-accepted') count.clockAccepted += 1;
     else if (type === 'retention.refused') {
-      if (/\bclock\b/.test(String(data['reason']))) count.clock += 1;
+      if (/\bclock\b/.test(data['reason'] as string)) count.clock += 1;
       // A sweep that left roots alone says so itself, below.
       else if (data['reason'] !== 'roots') count.other += 1;
     } else if (type === 'retention.swept') {
       count.sweeps += 1;
-      if (lastSweepUs !== null) longestUs = Math.max(longestUs ?? 0, atUs - lastSweepUs);
-      lastSweepUs = atUs;
+      if (sweep.lastUs !== null) sweep.longestUs = Math.max(sweep.longestUs ?? 0, atUs - sweep.lastUs);
+      sweep.lastUs = atUs;
       for (const root of (data['rootsInDoubt'] ?? []) as string[]) doubts.set(root, (doubts.get(root) ?? 0) + 1);
     } else {
       const cameraId = subject.slice('camera:'.length);
@@ -222,7 +222,7 @@ async function eventsBetween(
     byCamera,
     site: {
       sweeps: count.sweeps,
-      longestPauseHours: longestUs === null ? null : inHours(longestUs),
+      longestPauseHours: sweep.longestUs === null ? null : inHours(sweep.longestUs),
       refused: { clock: count.clock, other: count.other },
       clockAccepted: count.clockAccepted,
       rootsInDoubt: [...doubts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([root, sweeps]) => ({ root, sweeps })),
