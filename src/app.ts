@@ -11,22 +11,31 @@ import { applyConfiguredCameras, registerFoundCamera } from './cameras/register.
 import type { Config } from './config.js';
 import type { DisclosureContext } from './disclosure/context.js';
 import { cleanUpAfterCrash } from './disclosure/recovery.js';
+import type { Actor } from './domain/audit-event.js';
 import { canonicalHash, type Json } from './domain/canonical-json.js';
+import type { DeletionReport } from './domain/deletion-report.js';
 import { frontierRoot } from './domain/merkle.js';
 import { hourUs } from './domain/retention-rules/index.js';
 import { GatewayError, toGatewayError } from './errors.js';
+import { writeReport } from './evidence/report-files.js';
+import { fingerprint } from './evidence/signature.js';
 import { clockSynchronised } from './platform/clock-sync.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import { readOrMakeKey, readPrivateKey } from './platform/keys.js';
 import { makeLog, type Log } from './platform/log.js';
 import { systemUptime } from './platform/uptime.js';
 import { version } from './platform/version.js';
+import { ageByContent, ageByName } from './recordings/age.js';
 import type { RecordingsContext } from './recordings/context.js';
 import { proposeConfigured } from './retention/policy.js';
 import { prunePictures } from './recordings/pictures/cache.js';
 import type { PictureContext } from './recordings/pictures/context.js';
+import { buildReport } from './retention/report.js';
+import { restoreFromJournal, type Restored } from './retention/restore.js';
+import { makeJournalKeeper } from './retention/journal.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
+import { findOldest, type OldestOnDisk } from './retention/oldest.js';
 import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, type Store } from './store/audit-log.js';
 import { openDatabase, type Database } from './store/database.js';
 import { layoutFromConfig } from './recordings/layouts/index.js';
@@ -41,7 +50,17 @@ export interface Gateway {
   readonly recordings: RecordingsContext;
   readonly pictures: PictureContext;
   readonly retention: RetentionContext;
+  /** The oldest frame on disk, by camera: walks every root and changes nothing. */
+  findOldest(signal?: AbortSignal): Promise<OldestOnDisk>;
   readonly disclosure: DisclosureContext;
+  /** What was re-applied when it was opened, where the database had been put back from a backup; else null. */
+  readonly restored: Restored | null;
+  /** Writes the signed report on deletion of a month that is over into a folder, and notes its hash. Throws `usage`. */
+  makeReport(
+    month: string,
+    folder: string,
+    actor: Actor,
+  ): Promise<{ readonly report: DeletionReport; readonly sha256: string }>;
   /** Public half of the key that signs the log. */
   readonly auditKey: KeyObject;
   verifyAudit(): AuditReport;
@@ -60,6 +79,8 @@ export interface OpenOptions {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly signal?: AbortSignal;
+  /** Open a database that was put back although the journal does not know what was deleted and held since. */
+  readonly acceptLoss?: boolean;
 }
 
 const databaseFile = (dataDir: string): string => join(dataDir, 'tredive.db');
@@ -92,6 +113,24 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
     store.onCheckpoint((note) => {
       keepCheckpoint(dataDir, config.audit.anchors, note, log);
     });
+    // Before anything is done with it: a database from a backup does not know what was deleted and held since.
+    const places = { dataDir, copies: config.audit.journals };
+    const rootPaths = new Map(config.roots.map((root) => [root.id, root.path]));
+    const restored = restoreFromJournal({
+      store,
+      log,
+      places,
+      checkpointFile: checkpointFile(dataDir),
+      anchors: config.audit.anchors,
+      auditKey: createPublicKey(keys.audit),
+      rootPath: (id) => rootPaths.get(id) ?? null,
+      registerCamera: (note, cameraId, label) => {
+        registerFoundCamera(store, note, cameraId, label);
+      },
+      acceptLoss: options.acceptLoss ?? false,
+    });
+    const keepJournal = makeJournalKeeper(db, places, log);
+    store.onCheckpoint(keepJournal);
     if (countEvents(db) === 0) {
       store.act('gateway', (note) => {
         note('gateway.initialised', 'gateway', { origin, version });
@@ -99,7 +138,6 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
     }
     const { periods } = applyConfiguredCameras(store, config.cameras);
 
-    const rootPaths = new Map(config.roots.map((root) => [root.id, root.path]));
     const recordings: RecordingsContext = {
       store,
       log,
@@ -162,6 +200,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       version,
     };
 
+    keepJournal();
     proposeConfigured(retention, periods);
     await recoverDeletions(retention, { ...(options.signal && { signal: options.signal }) });
     await cleanUpAfterCrash(disclosure);
@@ -174,7 +213,39 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       recordings,
       pictures,
       retention,
+      findOldest: (stop) =>
+        findOldest({
+          db,
+          roots: recordings.roots.map((root) => ({
+            id: root.id,
+            path: root.path,
+            ageByName: (path, nowUs) => ageByName(root, path, nowUs),
+            ageByContent: (path, nowUs) => ageByContent(root, path, nowUs),
+          })),
+          marginUs: retention.marginUs,
+          nowUs: clock.nowUs(),
+          ...(stop && { signal: stop }),
+        }),
       disclosure,
+      restored,
+      makeReport: async (month, folder, actor) => {
+        const report = await buildReport({
+          db,
+          month,
+          nowUs: clock.nowUs(),
+          marginUs: retention.marginUs,
+          site: config.site,
+          version,
+          audit: { origin, keySha256: fingerprint(keys.audit) },
+          reportKeySha256: fingerprint(keys.package),
+        });
+        const auditPublic = createPublicKey(keys.audit);
+        const { sha256 } = await writeReport(folder, report, { report: keys.package, auditPublic });
+        store.act(actor, (note) => {
+          note('report.made', `report:${month}`, { sha256 });
+        });
+        return { report, sha256 };
+      },
       auditKey: createPublicKey(keys.audit),
       verifyAudit: () => verifyAudit(db, config, createPublicKey(keys.audit)),
       close: () => {

@@ -146,6 +146,7 @@ const schema = z.strictObject({
         .regex(/^[^\s+]{1,100}$/, 'must be a short name without spaces or "+"')
         .optional(),
       anchors: z.array(z.string().min(1)).default([]),
+      journals: z.array(z.string().min(1)).default([]),
     })
     .prefault({}),
   api: z
@@ -296,7 +297,11 @@ export function parseConfig(text: string, file: string): Config {
   if (detector !== 'active' && detector !== 'centernet') {
     config.redaction = { ...config.redaction, detector: resolve(base, detector) };
   }
-  config.audit = { ...config.audit, anchors: config.audit.anchors.map((anchor) => resolve(base, anchor)) };
+  config.audit = {
+    ...config.audit,
+    anchors: config.audit.anchors.map((anchor) => resolve(base, anchor)),
+    journals: config.audit.journals.map((folder) => resolve(base, folder)),
+  };
   config.cameras = config.cameras.map((camera) =>
     camera.onvif?.passwordFile === undefined
       ? camera

@@ -12,8 +12,11 @@ import { hold } from './cli/hold.js';
 import { hook } from './cli/hook.js';
 import { layouts } from './cli/layouts.js';
 import { model } from './cli/model.js';
+import { oldest } from './cli/oldest.js';
 import { redact } from './cli/redact.js';
+import { report } from './cli/report.js';
 import { request } from './cli/request.js';
+import { restore } from './cli/restore.js';
 import { retain } from './cli/retain.js';
 import { scan } from './cli/scan.js';
 import { serve } from './cli/serve.js';
@@ -38,6 +41,9 @@ for (const add of [
   audit,
   discover,
   camera,
+  oldest,
+  report,
+  restore,
   check,
   doctor,
   hook,

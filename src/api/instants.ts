@@ -28,6 +28,9 @@ const durations = new Set([
   'footageUs',
   'usualUs',
   'limitUs',
+  'medianUs',
+  'worstUs',
+  'worstMissUs',
 ]);
 const instantName = /^(.+)Us$/;
 

@@ -12,6 +12,7 @@ import type { CloseReason } from '../disclosure/close.js';
 import type { CameraCoverage, Coverage } from '../disclosure/coverage.js';
 import type { Confirmed } from '../retention/confirm.js';
 import type { RetentionPlan } from '../retention/context.js';
+import type { Measured, MeasuredCamera } from '../retention/oldest-record.js';
 import type { AcceptedClock } from '../retention/trust.js';
 import type { ItemSummary, RequestRow } from '../store/requests.js';
 import type { TaskRow } from '../store/tasks.js';
@@ -82,6 +83,17 @@ export interface CameraView {
   readonly limit: CameraLimit;
   /** The camera that this is a sub-stream of, or null. */
   readonly substreamOf: string | null;
+  /** The last look at the disk itself; null before the first, and for a camera that was registered since. */
+  readonly onDisk: OnDiskView | null;
+}
+
+/** What lies on disk, found by walking it and not by asking the index; and how punctual deletion was in the 30 days before. */
+export type OnDiskView = MeasuredCamera & { readonly atUs: number };
+
+export interface OldestView {
+  readonly nowUs: number;
+  /** Null before the first look. */
+  readonly measured: Measured | null;
 }
 
 export interface CamerasView {
@@ -106,6 +118,10 @@ export interface AcceptedView extends AcceptedClock {
   /** What the clock says, which was accepted. */
   readonly nowUs: number;
   readonly people: Readonly<Record<string, string>>;
+}
+
+export interface ReportsView {
+  readonly reports: readonly { readonly month: string; readonly files: readonly string[] }[];
 }
 
 export interface TasksView {

@@ -1,5 +1,7 @@
 import { createServer, type Server } from 'node:http';
+import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { Cron } from 'croner';
 import type { ApiDeps } from '../api/deps.js';
@@ -11,6 +13,8 @@ import { registerDiscovered } from '../cameras/register.js';
 import { loadConfig } from '../config.js';
 import { expirePackages } from '../disclosure/close.js';
 import { cleanUpAfterCrash } from '../disclosure/recovery.js';
+import { lastMonth } from '../domain/deletion-report.js';
+import { reportFiles } from '../evidence/report-files.js';
 import { toGatewayError, GatewayError } from '../errors.js';
 import { readOrMakeSecret } from '../platform/secret.js';
 import { version } from '../platform/version.js';
@@ -18,6 +22,7 @@ import { prunePictures } from '../recordings/pictures/cache.js';
 import { scanRoots } from '../recordings/scan.js';
 import { watchRoots } from '../recordings/watch.js';
 import { applyDeletions } from '../retention/delete.js';
+import { keepOldest } from '../retention/oldest-record.js';
 import { removeExpiredSessions } from '../store/users.js';
 import { apiDeps } from './api-deps.js';
 import { define } from './command.js';
@@ -123,6 +128,24 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   await every('expiry of packages', 60, async () => {
     await expirePackages(gateway.disclosure);
     removeExpiredSessions(store.db, store.clock.nowUs());
+  });
+  // After the first sweep, which deletes what fell due while the gateway was down. A walk of all roots takes a while: not awaited.
+  void every('oldest frame on disk', 24 * 60, async () => {
+    const seen = await gateway.findOldest(signal);
+    await keepOldest(store, gateway.retention.marginUs, seen);
+    if (!seen.ok)
+      log.error(
+        { problems: seen.problems.length, findings: seen.findings.length },
+        'the disk has footage that it should not have, or cannot be read; see the tasks',
+      );
+  });
+  // Looked for every hour, so that a gateway that was down at the start of the month makes it when it is back.
+  void every('monthly report on deletion', 60, async () => {
+    const month = lastMonth(store.clock.nowUs(), config.site.timezone);
+    const folder = join(config.data, 'reports', month);
+    if (existsSync(join(folder, reportFiles.at(-1) ?? ''))) return;
+    const { report } = await gateway.makeReport(month, folder, 'gateway');
+    log.info({ month, ...report.totals }, 'monthly report on deletion');
   });
   if (config.discovery.enabled) {
     void every('camera discovery', config.discovery.everyMinutes, async () => {

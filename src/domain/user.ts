@@ -30,6 +30,7 @@ export const rights = {
   'policy.propose': ['admin'],
   'policy.confirm': ['admin', 'legal'],
   'task.close': ['admin', 'legal'],
+  'report.read': ['legal', 'admin', 'auditor'],
   'audit.read': ['auditor', 'legal'],
 } as const satisfies Record<string, readonly Role[]>;
 

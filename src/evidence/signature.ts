@@ -35,16 +35,24 @@ export const signManifest = (manifest: string, privateKey: KeyObject): string =>
 
 const form = /^key: ([0-9a-f]{64})\ned25519: ([A-Za-z0-9+/]{86}==)\n$/;
 
+/** Where signature, signed bytes and key stand, for the message. */
+const inPackage = { signature: 'manifest.sig', signed: 'manifest.json', key: 'keys/package-key.pem' };
+
 /** Throws `verification-failed` unless `signature` is that of this key over exactly these bytes. */
-export function checkSignature(signature: string, manifest: Uint8Array, publicKey: KeyObject): void {
+export function checkSignature(
+  signature: string,
+  manifest: Uint8Array,
+  publicKey: KeyObject,
+  names: typeof inPackage = inPackage,
+): void {
   const [, key, bytes] = form.exec(signature) ?? [];
   if (key === undefined || bytes === undefined) {
-    throw new GatewayError('verification-failed', 'manifest.sig does not have the form of a signature.');
+    throw new GatewayError('verification-failed', `${names.signature} does not have the form of a signature.`);
   }
   if (key !== fingerprint(publicKey)) {
-    throw new GatewayError('verification-failed', 'manifest.sig is by another key than keys/package-key.pem.');
+    throw new GatewayError('verification-failed', `${names.signature} is by another key than ${names.key}.`);
   }
   if (!verify(null, manifest, publicKey, Buffer.from(bytes, 'base64'))) {
-    throw new GatewayError('verification-failed', 'manifest.json is not what manifest.sig signs.');
+    throw new GatewayError('verification-failed', `${names.signed} is not what ${names.signature} signs.`);
   }
 }

@@ -125,8 +125,51 @@ export const eventsOf = (db: Database, subject: string): AuditEvent[] =>
     (entry) => JSON.parse(entry) as AuditEvent,
   );
 
+/** The newest event of a subject that `fits`, read from the end. */
+export function lastEventOf(db: Database, subject: string, fits: (event: AuditEvent) => boolean): AuditEvent | null {
+  const entries = db
+    .prepare('SELECT entry FROM audit_event WHERE subject = ? ORDER BY seq DESC')
+    .pluck()
+    .iterate(subject);
+  for (const entry of entries) {
+    const event = JSON.parse(entry as string) as AuditEvent;
+    if (fits(event)) return event;
+  }
+  return null;
+}
+
 export const readCheckpoints = (db: Database): { size: number; note: string }[] =>
   db.prepare('SELECT size, note FROM audit_checkpoint ORDER BY size').all() as { size: number; note: string }[];
+
+/** Leaf hash of one entry in lower-case hex; null where the log is shorter. */
+export const leafAt = (db: Database, seq: number): string | null =>
+  (db.prepare('SELECT lower(hex(leaf_hash)) FROM audit_event WHERE seq = ?').pluck().get(seq) as string | undefined) ??
+  null;
+
+export interface DatedCheckpoint {
+  readonly size: number;
+  readonly note: string;
+  readonly atUs: number;
+}
+
+/**
+ * The last checkpoint before the first one that was signed at an instant or later; null where the log is younger. By the order of
+ * the log: a clock that was set back later does not move it.
+ */
+export const checkpointUntil = (db: Database, fromUs: number): DatedCheckpoint | null =>
+  (db
+    .prepare(
+      `SELECT size, note, at_us AS atUs FROM audit_checkpoint
+       WHERE size < coalesce((SELECT min(size) FROM audit_checkpoint WHERE at_us >= ?), 9007199254740991)
+       ORDER BY size DESC LIMIT 1`,
+    )
+    .get(fromUs) as DatedCheckpoint | undefined) ?? null;
+
+/** The largest checkpoint that was signed before an instant, by the wall clock of then; null where the log is younger. */
+export const checkpointBefore = (db: Database, beforeUs: number): DatedCheckpoint | null =>
+  (db
+    .prepare('SELECT size, note, at_us AS atUs FROM audit_checkpoint WHERE at_us < ? ORDER BY size DESC LIMIT 1')
+    .get(beforeUs) as DatedCheckpoint | undefined) ?? null;
 
 export const readLeaves = (db: Database, size: number): Buffer[] =>
   db.prepare('SELECT leaf_hash FROM audit_event WHERE seq < ? ORDER BY seq').pluck().all(size) as Buffer[];

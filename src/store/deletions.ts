@@ -101,3 +101,42 @@ export const deletionsIn = (
   );
   return cameraIds.flatMap((id) => query.all(id, range.endUs, range.startUs) as DeletionRow[]);
 };
+
+/** What is measured of a deletion. */
+export type DeletionFacts = Pick<
+  DeletionRow,
+  'cameraId' | 'startUs' | 'endUs' | 'dueUs' | 'doneUs' | 'state' | 'result'
+>;
+
+/**
+ * Deletions that were done at `fromUs` or later, and those that are still open, of the ids after `afterId` up to `throughId`. By
+ * ranges of ids, so that the records of five years are read in slices that nobody waits for.
+ */
+export const deletionsSince = (
+  db: Database,
+  ids: { readonly afterId: number; readonly throughId: number },
+  fromUs: number,
+): DeletionFacts[] =>
+  db
+    .prepare(
+      `SELECT camera_id AS cameraId, start_us AS startUs, end_us AS endUs, due_us AS dueUs, done_us AS doneUs, state, result
+       FROM deletion WHERE id > ? AND id <= ? AND (state = 'intended' OR done_us >= ?) ORDER BY id`,
+    )
+    .all(ids.afterId, ids.throughId, fromUs) as DeletionFacts[];
+
+export const lastDeletionId = (db: Database): number =>
+  (db.prepare('SELECT max(id) FROM deletion').pluck().get() as number | null) ?? 0;
+
+export const findDeletion = (db: Database, id: number): DeletionRow | null =>
+  (prepared(db, `SELECT ${columns} FROM deletion WHERE id = ?`).get(id) as DeletionRow | undefined) ?? null;
+
+/** Whether this very deletion is recorded, under whatever id. */
+export const hasRecord = (
+  db: Database,
+  one: { readonly cameraId: string; readonly startUs: number; readonly inode: string; readonly doneUs: number },
+): boolean =>
+  prepared(
+    db,
+    `SELECT 1 FROM deletion INDEXED BY deletion_by_camera
+     WHERE camera_id = @cameraId AND start_us = @startUs AND inode = @inode AND done_us = @doneUs LIMIT 1`,
+  ).get(one) !== undefined;

@@ -63,8 +63,7 @@ export const listDerived = (db: Database): DerivedFile[] =>
 /** The picture of this path, or null where there is none. */
 export const findPicture = (db: Database, path: string): PictureFile | null =>
   (prepared(db, `SELECT ${columns} FROM derived_file WHERE path = ? AND request_id IS NULL`).get(path) as
-    | PictureFile
-    | undefined) ?? null;
+    PictureFile | undefined) ?? null;
 
 /** Every picture, oldest first. */
 export const listPictures = (db: Database): PictureFile[] =>

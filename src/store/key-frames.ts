@@ -19,8 +19,7 @@ export function findKeyFrames(db: Database, segment: Pick<Segment, 'id' | 'sizeB
     db,
     'SELECT complete, offsets FROM key_frames WHERE segment_id = @id AND size_bytes = @sizeBytes AND mtime_us = @mtimeUs',
   ).get({ id: segment.id, sizeBytes: segment.sizeBytes, mtimeUs: segment.mtimeUs }) as
-    | { complete: number; offsets: Buffer }
-    | undefined;
+    { complete: number; offsets: Buffer } | undefined;
   return row === undefined ? null : { offsetsUs: unpack(row.offsets), complete: row.complete === 1 };
 }
 

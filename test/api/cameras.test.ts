@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { CamerasView, CameraView, RetentionView } from '../../src/api/views.js';
 import type { RetentionChange } from '../../src/domain/retention-change.js';
 import type { ProposedChange } from '../../src/retention/policy.js';
+import { keepOldest } from '../../src/retention/oldest-record.js';
 import { insertIntent } from '../../src/store/deletions.js';
 import { insertHold } from '../../src/store/holds.js';
 import { openTask } from '../../src/store/tasks.js';
@@ -46,6 +47,54 @@ async function lobby(world: World): Promise<CameraView> {
   if (camera === undefined) throw new Error('no camera');
   return camera;
 }
+
+describe('the disk itself', () => {
+  test('stands beside what the index says, with lateness, once it was walked', async () => {
+    const world = withFootage(10);
+    expect((await lobby(world)).onDisk).toBeNull();
+    const nowUs = world.clock.nowUs();
+    const startUs = nowUs - days(31);
+    const oldest = {
+      rootId: 'nvr',
+      path: 'x/secret.mp4',
+      startUs,
+      source: 'name',
+      legalUs: startUs + days(30),
+    } as const;
+    await keepOldest(world.store, hours(12), {
+      atUs: nowUs,
+      ok: false,
+      cameras: [
+        {
+          cameraId: 'lobby',
+          files: 2,
+          oldest: { ...oldest, dueUs: startUs + days(29.5), leftUs: -days(1) },
+          oldestHeld: null,
+          held: 0,
+          overLimit: 1,
+          due: 1,
+          notIndexed: 1,
+        },
+      ],
+      findings: [],
+      problems: [],
+    });
+    const camera = await lobby(world);
+    expect(camera.onDisk).toMatchObject({
+      atUs: nowUs,
+      files: 2,
+      oldestUs: startUs,
+      overLimit: 1,
+      notIndexed: 1,
+      lateness: null,
+    });
+    const served = await serve({}, world);
+    const client = await served.login(world.ida);
+    const reply = await client.call('GET', '/api/retention/oldest');
+    expect(reply.json).toMatchObject({ measured: { atUs: nowUs, cameras: [{ cameraId: 'lobby', overLimit: 1 }] } });
+    expect(reply.text).not.toContain('secret');
+  });
+});
 
 describe('a camera against its limit', () => {
   test('without footage', async () => {

@@ -297,7 +297,9 @@ const memoryMb = (pid, field) =>
 
 /** Asks the index for what is new, ten times a second, and notes how long ago that was closed. */
 async function observe(db) {
-  const query = db.prepare('SELECT id, root_id AS root, path FROM segment WHERE id > ? ORDER BY id');
+  const query = db.prepare(
+    'SELECT s.id, root_id AS root, path || name AS path FROM segment s JOIN folder f ON f.id = folder_id WHERE s.id > ? ORDER BY s.id',
+  );
   let last = 0;
   while (!stopping || closedAt.size > 0) {
     for (const { id, root, path } of query.all(last)) {
@@ -329,7 +331,9 @@ function onDisk(root) {
 function compare(db) {
   const row = ({ root, path, inode, size, mtime }) => `${root}/${path} ${inode} ${size} ${mtime}`;
   const columns = 'root_id AS root, path, inode, size_bytes AS size, mtime_us AS mtime';
-  const indexed = new Set(db.prepare(`SELECT ${columns} FROM segment WHERE state = 'indexed'`).all().map(row));
+  const segments = `SELECT root_id AS root, path || name AS path, inode, size_bytes AS size, mtime_us AS mtime
+    FROM segment JOIN folder ON folder.id = folder_id WHERE missing_since_us IS NULL AND deleting = 0`;
+  const indexed = new Set(db.prepare(segments).all().map(row));
   const quarantined = new Set(db.prepare(`SELECT ${columns} FROM quarantine`).all().map(row));
   const disk = new Set(Object.keys(recorders).flatMap(onDisk));
   return {

@@ -75,6 +75,22 @@ describe('the command line', () => {
     expect(JSON.parse(stdout)).toBeTypeOf('object');
   });
 
+  it('says what is oldest on disk by walking it, and exits 3 for what is too old', async () => {
+    const { config } = await makeSite();
+    const run = (code: number, ...args: string[]): unknown => {
+      const ended = tredive([...args, '--config', config, '--json']);
+      expect(ended.code, ended.stderr).toBe(code);
+      return JSON.parse(ended.stdout);
+    };
+    run(0, 'scan');
+    expect(run(3, 'oldest')).toMatchObject({ ok: false, findings: [{ what: 'over-limit', cameraId: 'lobby' }] });
+    run(0, 'retain', '--apply');
+    expect(run(0, 'oldest', '--keep')).toMatchObject({
+      ok: true,
+      cameras: [{ cameraId: 'lobby', files: 0, oldest: null, lateness: { unlinked: 1, misses: 1 } }],
+    });
+  });
+
   it('scans, plans, deletes, checks and verifies a site, each with its keys', async () => {
     const { config, segment } = await makeSite();
     const run = (...args: string[]): Record<string, unknown> => {

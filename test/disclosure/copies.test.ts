@@ -30,8 +30,9 @@ function site(): { world: World; main: number[]; sub: number[]; copy: number } {
   const world = makeWorld();
   applyConfiguredCameras(world.store, [camera('lobby', { substreams: ['lobby_sub'] }), camera('yard')]);
   const main = [0, 2, 6, 8].map((at) => addSegment(world, 'lobby', noonUs + seconds(at)).id);
-  const sub = [0, 5].map((at) => addSegment(world, 'lobby_sub', noonUs + seconds(at), { seconds: 5 }).id);
-  world.store.db.prepare(`UPDATE segment SET width = 80, height = 60 WHERE camera_id = 'lobby_sub'`).run();
+  const sub = [0, 5].map(
+    (at) => addSegment(world, 'lobby_sub', noonUs + seconds(at), { seconds: 5, picture: [80, 60] }).id,
+  );
   // An archive that was copied, and so is indexed twice.
   const first = join(world.root, 'lobby', `${noonUs}.mp4`);
   const { id: copy, file } = addSegment(world, 'lobby', noonUs, { name: 'archive.mp4' });

@@ -35,6 +35,7 @@ const matrix: Record<Right, string> = {
   'policy.propose': 'admin',
   'policy.confirm': 'legal admin',
   'task.close': 'admin legal',
+  'report.read': 'legal admin auditor',
   'audit.read': 'legal auditor',
 };
 

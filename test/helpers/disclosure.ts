@@ -176,7 +176,13 @@ export function addSegment(
   world: World,
   cameraId: string,
   startUs: number,
-  more: { seconds?: number; clip?: string; hasAudio?: boolean; name?: string } = {},
+  more: {
+    seconds?: number;
+    clip?: string;
+    hasAudio?: boolean;
+    name?: string;
+    picture?: readonly [number, number];
+  } = {},
 ): { id: number; path: string; file: string } {
   const path = `${cameraId}/${more.name ?? `${startUs}.mp4`}`;
   const file = join(world.root, path);
@@ -200,8 +206,8 @@ export function addSegment(
       mtimeUs: Number(found.mtimeMs) * 1000,
       container: 'mp4',
       codec: 'avc',
-      width: 160,
-      height: 120,
+      width: more.picture?.[0] ?? 160,
+      height: more.picture?.[1] ?? 120,
       frameRate: 10,
       hasAudio: more.hasAudio ?? false,
       truncated: false,

@@ -115,8 +115,7 @@ describe('a still', () => {
   test('of several recordings of a moment it is of the best, and of a sub-stream where there is no other', async () => {
     const { world, pictures, id } = site();
     addCamera(world, 'lobby_sub');
-    const sub = addSegment(world, 'lobby_sub', noonUs, { clip: greys('64x48'), seconds: 60 });
-    world.store.db.prepare('UPDATE segment SET width = 64, height = 48 WHERE id = ?').run(sub.id);
+    const sub = addSegment(world, 'lobby_sub', noonUs, { clip: greys('64x48'), seconds: 60, picture: [64, 48] });
     putSubstream(world.store.db, { streamId: 'lobby_sub', cameraId: 'lobby' });
     expect((await stillAt(pictures, look, at(1))).segmentId).toBe(id);
     expect((await stillAt(pictures, look, { ...at(1), cameraId: 'lobby_sub' })).segmentId).toBe(sub.id);

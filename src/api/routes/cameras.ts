@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { classRules } from '../../domain/camera.js';
+import { lastMeasured, type Measured } from '../../retention/oldest-record.js';
 import { listCameras } from '../../store/cameras.js';
 import { openIntents } from '../../store/deletions.js';
 import { activeHolds } from '../../store/holds.js';
@@ -11,7 +12,7 @@ import { cameraLimit } from '../camera-limit.js';
 import type { ProposedChange } from '../../retention/policy.js';
 import { instant } from '../instants.js';
 import { route, type Route } from '../route.js';
-import type { CamerasView } from '../views.js';
+import type { CamerasView, OnDiskView } from '../views.js';
 
 /** Given once or several times in a query. */
 const cameraIds = z
@@ -19,6 +20,12 @@ const cameraIds = z
   .transform((value) => (typeof value === 'string' ? [value] : value));
 
 const cameraParams = z.strictObject({ id: z.string().min(1).max(200) });
+
+function onDiskOf(measured: Measured | null, cameraId: string): OnDiskView | null {
+  const found = measured?.cameras.find((one) => one.cameraId === cameraId);
+  if (measured === null || found === undefined) return null;
+  return { atUs: measured.atUs, ...found };
+}
 
 export const cameraRoutes: readonly Route[] = [
   route({
@@ -34,6 +41,7 @@ export const cameraRoutes: readonly Route[] = [
       const holds = activeHolds(db, nowUs);
       const mains = new Map(listSubstreams(db).map((stream) => [stream.streamId, stream.cameraId]));
       const situation = { db, nowUs, marginUs: retention.marginUs, holds, intents: openIntents(db) };
+      const measured = lastMeasured(db);
       const cameras = listCameras(db).map((camera) => {
         const { cameraId } = camera;
         const rule = classRules[camera.class];
@@ -66,6 +74,7 @@ export const cameraRoutes: readonly Route[] = [
           },
           substreamOf: mains.get(cameraId) ?? null,
           limit: cameraLimit(camera, found?.oldestUs ?? null, situation),
+          onDisk: onDiskOf(measured, cameraId),
         };
       });
       return { nowUs, cameras };

@@ -10,6 +10,7 @@ import { holdRoutes } from './holds.js';
 import { hookRoutes } from './hook.js';
 import { requestActRoutes } from './request-acts.js';
 import { requestRoutes } from './requests.js';
+import { reportRoutes } from './reports.js';
 import { retentionRoutes } from './retention.js';
 import { sessionRoutes } from './session.js';
 import { stillRoutes } from './stills.js';
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...stillRoutes,
   ...holdRoutes,
   ...retentionRoutes,
+  ...reportRoutes,
   ...auditRoutes,
   openApiRoute,
 ];

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { lastMeasured } from '../../retention/oldest-record.js';
 import { listUsers } from '../../store/users.js';
 import { route, type Route } from '../route.js';
-import type { AcceptedView, ConfirmedView, RetentionView } from '../views.js';
+import type { AcceptedView, ConfirmedView, OldestView, RetentionView } from '../views.js';
 
 /** Names of those who said yes, by the ids that stand in `votes`. */
 const namesOf = (users: readonly { id: string; name: string }[], ids: readonly string[]): Record<string, string> =>
@@ -48,5 +49,13 @@ export const retentionRoutes: readonly Route[] = [
       const ids = accepted.votes.map(({ userId }) => userId);
       return { nowUs: store.clock.nowUs(), ...accepted, people: namesOf(listUsers(store.db), ids) };
     },
+  }),
+  route({
+    method: 'get',
+    path: '/api/retention/oldest',
+    right: 'camera.read',
+    summary:
+      'The oldest frame on disk against the limit, by camera, as the last walk of the disk found it; the index was not asked',
+    handler: ({ deps: { store } }): OldestView => ({ nowUs: store.clock.nowUs(), measured: lastMeasured(store.db) }),
   }),
 ];

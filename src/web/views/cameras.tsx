@@ -129,7 +129,14 @@ function Limit({ camera, nowUs }: { camera: CameraView; nowUs: number }): ReactN
   const { limit, footage } = camera;
   const state = t(`cameras.state.${limit.state}`);
   const tone = toneOf[limit.state];
-  if (footage.oldestUs === null || limit.hoursLeft === null) return <Tag tone={tone}>{state}</Tag>;
+  if (footage.oldestUs === null || limit.hoursLeft === null) {
+    return (
+      <>
+        <Tag tone={tone}>{state}</Tag>
+        <OnDisk camera={camera} />
+      </>
+    );
+  }
 
   const days = (us: number): string =>
     new Intl.NumberFormat(i18n.language, { maximumFractionDigits: 1 }).format(us / dayUs);
@@ -167,6 +174,38 @@ function Limit({ camera, nowUs }: { camera: CameraView; nowUs: number }): ReactN
         {' · '}
         {t('cameras.since', { time: time(footage.oldestUs) })}
       </div>
+      <OnDisk camera={camera} />
+    </>
+  );
+}
+
+/** What the disk itself says, beside what the index says. */
+function OnDisk({ camera }: { camera: CameraView }): ReactNode {
+  const { t } = useTranslation();
+  const time = useTime();
+  const { onDisk } = camera;
+  if (onDisk === null) return <div className="soft small">{t('cameras.diskNever')}</div>;
+  const { oldestUs, overLimit, notIndexed, lateness } = onDisk;
+  return (
+    <>
+      <div className="soft small">
+        {oldestUs === null
+          ? t('cameras.diskEmpty', { at: time(onDisk.atUs) })
+          : t('cameras.disk', { time: time(oldestUs), at: time(onDisk.atUs) })}
+      </div>
+      <div className="tags">
+        {overLimit > 0 && <Tag tone="bad">{t('cameras.diskOver', { count: overLimit })}</Tag>}
+        {notIndexed > 0 && <Tag tone="bad">{t('cameras.diskStray', { count: notIndexed })}</Tag>}
+        {(lateness?.misses ?? 0) > 0 && <Tag tone="bad">{t('cameras.misses', { count: lateness?.misses ?? 0 })}</Tag>}
+      </div>
+      {lateness?.worstUs !== undefined && lateness.worstUs !== null && (
+        <div className="soft small">
+          {t('cameras.lateness', {
+            median: Math.round((lateness.medianUs ?? 0) / 60_000_000),
+            worst: Math.round(lateness.worstUs / 60_000_000),
+          })}
+        </div>
+      )}
     </>
   );
 }
