@@ -13,7 +13,7 @@ import { registerDiscovered } from '../cameras/register.js';
 import { loadConfig } from '../config.js';
 import { expirePackages } from '../disclosure/close.js';
 import { cleanUpAfterCrash } from '../disclosure/recovery.js';
-import { lastMonth } from '../domain/deletion-report.js';
+import { lastMonth, monthRange } from '../domain/deletion-report.js';
 import { reportFiles } from '../evidence/report-files.js';
 import { toGatewayError, GatewayError } from '../errors.js';
 import { readOrMakeSecret } from '../platform/secret.js';
@@ -23,6 +23,7 @@ import { scanRoots } from '../recordings/scan.js';
 import { watchRoots } from '../recordings/watch.js';
 import { applyDeletions } from '../retention/delete.js';
 import { keepOldest } from '../retention/oldest-record.js';
+import { checkpointBefore } from '../store/audit-log.js';
 import { removeExpiredSessions } from '../store/users.js';
 import { apiDeps } from './api-deps.js';
 import { define } from './command.js';
@@ -142,6 +143,8 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   // Looked for every hour, so that a gateway that was down at the start of the month makes it when it is back.
   void every('monthly report on deletion', 60, async () => {
     const month = lastMonth(store.clock.nowUs(), config.site.timezone);
+    // Of a month before the gateway there is nothing to report.
+    if (checkpointBefore(store.db, monthRange(month, config.site.timezone).endUs) === null) return;
     const folder = join(config.data, 'reports', month);
     if (existsSync(join(folder, reportFiles.at(-1) ?? ''))) return;
     const { report } = await gateway.makeReport(month, folder, 'gateway');

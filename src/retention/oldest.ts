@@ -89,7 +89,8 @@ export const maxNamed = 100;
 const graceUs = 6 * 3_600_000_000;
 /** Files looked into in one root: a whole archive without times in its names would take hours. Then the last write has to do. */
 const maxProbes = 2000;
-const filesInASlice = 500;
+/** Whoever waits for an answer of the API waits for one slice. */
+const sliceMs = 2;
 /** A day of 25 hours: clocks are set back on one. */
 const longestDayUs = 25 * 3_600_000_000;
 
@@ -156,7 +157,7 @@ async function walkRoot(ctx: OldestContext, root: DiskRoot, found: Found): Promi
   }
   const budget = { probes: maxProbes };
   let unreadable = 0;
-  let seen = 0;
+  let sinceMs = performance.now();
   try {
     for await (const batch of walkTree(root.path, '', ctx.signal)) {
       for (let at = 0; at + 1 < batch.length; at += 2) {
@@ -167,9 +168,10 @@ async function walkRoot(ctx: OldestContext, root: DiskRoot, found: Found): Promi
         }
         if (record.kind !== 'name' || !record.facts.isFile) continue;
         await weigh(ctx, root, { path: batch[at] ?? '', mtimeUs: record.facts.mtimeUs }, found, budget);
-        seen += 1;
-        // The API waits for one slice at most.
-        if (seen % filesInASlice === 0) await nextTurn();
+        if (performance.now() - sinceMs > sliceMs) {
+          await nextTurn();
+          sinceMs = performance.now();
+        }
       }
     }
   } catch (thrown) {
