@@ -19,7 +19,9 @@ interface RangeOptions {
 }
 
 export function footage(program: Command): void {
-  const group = program.command('footage').description('what there is of a camera, and pictures of it (role security or legal)');
+  const group = program
+    .command('footage')
+    .description('what there is of a camera, and pictures of it (role security or legal)');
   find(group);
   still(group);
   contactSheet(group);
@@ -78,7 +80,11 @@ function find(group: Command): void {
 /** The purpose is asked for as on the page; what is said in own words stays out of the log. */
 const purposeHelp = `why you look: ${purposes.join(', ')}, or words of your own`;
 
-async function lookOf(gateway: Gateway, options: IdentityOptions & { purpose: string }, signal: AbortSignal): Promise<Look> {
+async function lookOf(
+  gateway: Gateway,
+  options: IdentityOptions & { purpose: string },
+  signal: AbortSignal,
+): Promise<Look> {
   const who = await identify(gateway, options);
   assertRight(who, 'footage.read');
   if (options.purpose.trim().length < 3) {

@@ -64,7 +64,9 @@ function ofCopies(
   }
   const stands = primary.filter((segment) => segment.streamId !== cameraId).length;
   if (stands > 0) {
-    warnings.push(`${of}: ${stands} recordings are of a sub-stream, because the main stream does not show those moments.`);
+    warnings.push(
+      `${of}: ${stands} recordings are of a sub-stream, because the main stream does not show those moments.`,
+    );
   }
   const unsure = primary.filter((segment) => segment.timeQuality === 'disagreeing').length;
   if (unsure > 0) {

@@ -156,7 +156,8 @@ function fill(holes: readonly TimeRange[], rank: readonly Recording[]): Recordin
     let best: Recording | undefined;
     for (let at = 0; reachedUs < hole.endUs;) {
       for (let one = met[at]; one !== undefined && one.startUs <= reachedUs; one = met[(at += 1)]) {
-        if (best === undefined || one.endUs > best.endUs || (one.endUs === best.endUs && byWorth(one, best) < 0)) best = one;
+        if (best === undefined || one.endUs > best.endUs || (one.endUs === best.endUs && byWorth(one, best) < 0))
+          best = one;
       }
       if (best !== undefined && best.endUs > reachedUs) {
         chosen.add(best);
@@ -196,7 +197,9 @@ function showsOf(range: TimeRange, recordings: readonly Recording[], isPrimary: 
   const byShow = (a: Recording, b: Recording): number =>
     byRank(a, b) || Number(isPrimary.has(b.id)) - Number(isPrimary.has(a.id)) || byWorth(a, b);
   const sorted = [...recordings].sort(byStart);
-  const edges = [...new Set(sorted.flatMap((one) => Object.values(clip(one, range)) as number[]))].sort((a, b) => a - b);
+  const edges = [...new Set(sorted.flatMap((one) => Object.values(clip(one, range)) as number[]))].sort(
+    (a, b) => a - b,
+  );
   const shows: { segmentId: number; startUs: number; endUs: number }[] = [];
   let active: Recording[] = [];
   let next = 0;

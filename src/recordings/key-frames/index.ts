@@ -3,7 +3,13 @@ import type { Segment, TimeRange } from '../../domain/segment.js';
 import { GatewayError, toGatewayError } from '../../errors.js';
 import type { Store } from '../../store/audit-log.js';
 import { findKeyFrames, putKeyFrames, type KeyFrames } from '../../store/key-frames.js';
-import { defaultLimits, LimitReached, openBounded, type BoundedFile, type ReadLimits } from '../containers/bounded-file.js';
+import {
+  defaultLimits,
+  LimitReached,
+  openBounded,
+  type BoundedFile,
+  type ReadLimits,
+} from '../containers/bounded-file.js';
 import { ProbeRefusal } from '../containers/summary.js';
 import { fileOf, type RootPaths } from '../segment-file.js';
 import { aviKeyFrames } from './avi.js';
@@ -43,7 +49,7 @@ export async function readKeyFrames(
   let isComplete: boolean;
   let file: BoundedFile | null = null;
   try {
-    file = await openBounded(path, limits);
+    file = openBounded(path, limits);
     if (file.facts.sizeBytes !== segment.sizeBytes) {
       throw new GatewayError('segment-changed', `${path} is not the file that was indexed.`, { remedy: 'Scan again.' });
     }
@@ -57,7 +63,7 @@ export async function readKeyFrames(
       cause: error,
     });
   } finally {
-    await file?.close();
+    file?.close();
   }
   const { offsetsUs, complete } = collect.keyFrames();
   const lengthUs = segment.endUs - segment.startUs;

@@ -36,7 +36,8 @@ export async function isobmffKeyFrames(file: BoundedFile, collect: Collector): P
     if (end > sizeBytes) break;
     const limit = header.type === 'moov' ? maxIndexBytes : maxFragmentBytes;
     if ((header.type === 'moov' && track === null) || header.type === 'moof') {
-      if (end - at > limit) throw new ProbeRefusal('damaged', `box "${header.type}" is larger than any recorder writes`);
+      if (end - at > limit)
+        throw new ProbeRefusal('damaged', `box "${header.type}" is larger than any recorder writes`);
       const body = (await window.bytes(at, end - at)).subarray(header.headerBytes);
       if (header.type === 'moov') {
         track = videoTrack(body);

@@ -78,7 +78,11 @@ function table(section: Buffer, isProgramList: boolean, state: State): void {
     }
     return;
   }
-  for (let at = 12 + (section.readUInt16BE(10) & 0x0fff); at + 5 <= end; at += 5 + (section.readUInt16BE(at + 3) & 0x0fff)) {
+  for (
+    let at = 12 + (section.readUInt16BE(10) & 0x0fff);
+    at + 5 <= end;
+    at += 5 + (section.readUInt16BE(at + 3) & 0x0fff)
+  ) {
     const codec = codecs[section[at] ?? 0];
     if (codec !== undefined) state.video ??= { pid: section.readUInt16BE(at + 1) & 0x1fff, codec };
   }

@@ -21,11 +21,7 @@ export interface Cut extends TimeRange {
 const maxRecordings = 200;
 
 /** By recording, in the order of time. Throws `not-found`, `input-invalid` for too long a range; what one recording cannot tell is said with it. */
-export async function cutsIn(
-  ctx: PictureContext,
-  cameraId: string,
-  range: TimeRange,
-): Promise<Cut[]> {
+export async function cutsIn(ctx: PictureContext, cameraId: string, range: TimeRange): Promise<Cut[]> {
   const { shows } = lookable(ctx, cameraId, range);
   const segments = new Map(shows.map(({ segment }) => [segment.id, segment]));
   if (segments.size > maxRecordings) {

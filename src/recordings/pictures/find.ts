@@ -16,7 +16,11 @@ export interface Lookable {
 }
 
 /** Throws `not-found` for an unknown camera. */
-export function lookable(ctx: Pick<PictureContext, 'store' | 'marginUs'>, cameraId: string, range: TimeRange): Lookable {
+export function lookable(
+  ctx: Pick<PictureContext, 'store' | 'marginUs'>,
+  cameraId: string,
+  range: TimeRange,
+): Lookable {
   const { db, clock } = ctx.store;
   const nowUs = clock.nowUs();
   const holds = activeHolds(db, nowUs);

@@ -60,7 +60,12 @@ interface Size {
 }
 
 /** The first frame from `offsetUs` after the segment's start on; else the last key frame before. Null where there is none. */
-async function frameAt(ctx: PictureContext, segment: Segment, offsetUs: number, size: Size): Promise<GrabbedFrame | null> {
+async function frameAt(
+  ctx: PictureContext,
+  segment: Segment,
+  offsetUs: number,
+  size: Size,
+): Promise<GrabbedFrame | null> {
   const input = fileOf(ctx, segment);
   const exact = await grabFrame({ input, atS: offsetUs / 1e6, keyFrame: false, ...size });
   if (exact !== null) return exact;
