@@ -296,8 +296,7 @@ describe.skipIf(!hasChromium)('the page', () => {
       addSegment(world, 'lobby', noonUs + seconds(minute * 60), { clip, seconds: minute === 0 ? 122 : 120 });
     }
     addSegment(world, 'lobby', noonUs + seconds(360), { clip, seconds: 120, name: 'copied archive.mp4' });
-    const sub = addSegment(world, 'lobby_sub', noonUs + seconds(120), { clip, seconds: 180 });
-    world.store.db.prepare('UPDATE segment SET width = 80, height = 60 WHERE id = ?').run(sub.id);
+    addSegment(world, 'lobby_sub', noonUs + seconds(120), { clip, seconds: 180, picture: [80, 60] });
     return world;
   }
 
