@@ -161,7 +161,9 @@ describe('a sub-stream', () => {
     addSegment(world, 'lobby', noonUs);
     createRequest(world.ctx, world.sofie, scopeFor());
     applyConfiguredCameras(world.store, [camera('lobby', { class: 'permit', retentionDays: 7, substreams: ['low'] })]);
-    expect(getCamera(db, 'low')).toMatchObject({ class: 'permit', retentionDays: 7, origin: 'config' });
+    // The shorter period waits a day, for both of them.
+    expect(getCamera(db, 'lobby')).toMatchObject({ class: 'permit', retentionDays: 20 });
+    expect(getCamera(db, 'low')).toMatchObject({ class: 'permit', retentionDays: 20, origin: 'config' });
     expect(mainOf(db, 'low')).toBe('lobby');
     expect(activeHolds(db, world.clock.nowUs()).map((hold) => hold.cameraIds)).toEqual([['lobby', 'low']]);
     expect(eventsOf(db, 'camera:low').at(-1)).toMatchObject({ type: 'camera.changed', data: { substreamOf: 'lobby' } });
