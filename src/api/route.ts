@@ -104,9 +104,10 @@ export function mount(app: Express, deps: ApiDeps, routes: readonly Route[], { s
   for (const route of routes) {
     app[route.method](route.path, async (req: Request, res: Response) => {
       const user = userOf(req, route.right);
-      const params = parse(route.params, req.params, 'path');
       try {
+        // Before anything that was sent is looked at: a try without the right is one, however it is written.
         if (route.right !== null && user !== null) assertRight(user, route.right);
+        const params = parse(route.params, req.params, 'path');
         const query = parse(route.query, req.query, 'query');
         const body = parse(route.body, (req.body as unknown) ?? {}, 'request body');
         const result = await route.handler({ deps, user, params, query, body, req, res });
@@ -117,7 +118,7 @@ export function mount(app: Express, deps: ApiDeps, routes: readonly Route[], { s
       } catch (error) {
         const { code } = toGatewayError(error);
         if (user !== null && (code === 'forbidden' || code === 'same-person')) {
-          noteRefusal(deps, route, user, params, code);
+          noteRefusal(deps, route, user, route.params.safeParse(req.params).data, code);
         }
         throw error;
       }

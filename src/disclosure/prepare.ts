@@ -17,6 +17,7 @@ import type { User } from '../domain/user.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { scopeItemOf } from '../evidence/manifest.js';
 import { copyVerified, joinBeneath, sha256File, writeDurably } from '../platform/durable-file.js';
+import { isIndexedFile } from '../platform/file-identity.js';
 import type { Analysis } from '../redaction/redact.js';
 import { derivedOfRequest, forgetDerived, registerDerived } from '../store/derived-files.js';
 import {
@@ -279,8 +280,7 @@ async function copyOut(
     const found = await lstat(source, { bigint: true }).catch((error: unknown) => {
       throw toGatewayError(error, `reading ${segment.path}`);
     });
-    // A link, another inode or another size: somebody put something else in its place.
-    if (found.isFile() && String(found.ino) === segment.inode && found.size === BigInt(segment.sizeBytes)) return;
+    if (isIndexedFile(found, segment)) return;
     throw new GatewayError('segment-changed', `${segment.path} is not the file that was indexed.`, {
       remedy: 'Scan again, look at what was put in its place, then prepare the request again.',
     });

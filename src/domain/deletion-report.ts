@@ -19,14 +19,12 @@ import {
   type Formed,
 } from './form.js';
 import { holdGrounds, type HoldGround } from './hold.js';
-import { assertTimeZone, formatLocal, formatUtc, localToUs } from './time.js';
+import { formatLocal, localToUs } from './time.js';
+import { assertInstants, instantForm as instant, rangeForm as range } from './written-instant.js';
 import { GatewayError } from '../errors.js';
 
 export const deletionReportFormat = 'tredive-deletion-report';
 
-const maxUs = 7_258_118_400_000_000;
-const instant = record({ us: whole(0, maxUs), utc: text(40), local: text(40) });
-const range = record({ start: instant, end: instant });
 const grounds = Object.keys(holdGrounds) as HoldGround[];
 
 /** What was deleted, how late, and what was missed. Seconds are rounded down, hours to a hundredth. */
@@ -91,14 +89,6 @@ const report = record({
 
 export type DeletionReport = Formed<typeof report>;
 export type CameraReport = DeletionReport['cameras'][number];
-export type ReportInstant = Formed<typeof instant>;
-
-export const reportInstant = (us: number, timezone: string): ReportInstant => ({
-  us,
-  utc: formatUtc(us),
-  local: formatLocal(us, timezone),
-});
-
 /** The bytes that are signed. */
 export const encodeReport = (value: DeletionReport): string => canonicalJson(value);
 
@@ -130,16 +120,7 @@ export function parseReport(json: string): DeletionReport {
   const value = readForm(json, report, 'report');
   if (encodeReport(value) !== json) throw misformed('report', 'canonical JSON');
   const { timezone } = value.site;
-  try {
-    assertTimeZone(timezone);
-  } catch {
-    // What the zone is called is hostile here: it is a wrong report, not a wrong configuration.
-    throw misformed('report.site.timezone', 'a known time zone');
-  }
-  eachInstant(value, 'report', (of, at) => {
-    const right = reportInstant(of.us, timezone);
-    if (of.utc !== right.utc || of.local !== right.local) throw misformed(at, `${right.utc} and ${right.local}`);
-  });
+  assertInstants(value, 'report', timezone);
   const { startUs, endUs } = monthRange(value.month, timezone);
   if (value.range.start.us !== startUs || value.range.end.us !== endUs) {
     throw misformed('report.range', `the month ${value.month} in ${timezone}`);
@@ -148,12 +129,6 @@ export function parseReport(json: string): DeletionReport {
     throw misformed('report.totals', 'the sum of its cameras');
   }
   return value;
-}
-
-function eachInstant(value: unknown, at: string, check: (of: ReportInstant, at: string) => void): void {
-  if (typeof value !== 'object' || value === null) return;
-  if ('us' in value && 'local' in value) check(value as ReportInstant, at);
-  else for (const [key, inner] of Object.entries(value)) eachInstant(inner, `${at}.${key}`, check);
 }
 
 const hundredths = (value: number): number => Math.round(value * 100) / 100;

@@ -1,7 +1,6 @@
 /**
  * What an evidence package says of itself. The manifest is canonical JSON (RFC 8785), signed over its exact bytes; this is
- * its form, checked without any library, and what has to agree within it. Every instant stands three times: microseconds,
- * UTC, and local time of the site with its offset.
+ * its form, checked without any library, and what has to agree within it.
  */
 import { classRules, recipientKinds, type CameraClass } from './camera.js';
 import { canonicalJson } from './canonical-json.js';
@@ -31,19 +30,15 @@ import {
 } from './form.js';
 import { maxDecisions } from './mask-decisions.js';
 import { gapsIn, type TimeRange } from './segment.js';
-import { assertTimeZone, formatLocal, formatUtc } from './time.js';
+import { assertInstants, instantForm as instant, rangeForm as range, type WrittenRange } from './written-instant.js';
 
 export const manifestFormat = 'tredive-evidence-package';
 
 /** Cracks between files of a recorder below this are not gaps. */
 export const gapToleranceUs = 500_000;
 
-/** Until the year 2200: what the time functions know. */
-const maxUs = 7_258_118_400_000_000;
 const maxItems = 10_000;
 
-const instant = record({ us: whole(0, maxUs), utc: text(40), local: text(40) });
-const range = record({ start: instant, end: instant });
 const kind = <K extends string>(keys: Readonly<Record<K, unknown>>) => oneOf(...(Object.keys(keys) as K[]));
 
 /** A name in the package: one of two folders and characters that every file system takes. */
@@ -212,21 +207,7 @@ const form = record({
 
 export type Manifest = Formed<typeof form>;
 export type ManifestItem = Manifest['items'][number];
-export type ManifestInstant = Formed<typeof instant>;
-export type ManifestRange = Formed<typeof range>;
-
-export const instantIn = (us: number, timeZone: string): ManifestInstant => ({
-  us,
-  utc: formatUtc(us),
-  local: formatLocal(us, timeZone),
-});
-
-export const rangeIn = (of: TimeRange, timeZone: string): ManifestRange => ({
-  start: instantIn(of.startUs, timeZone),
-  end: instantIn(of.endUs, timeZone),
-});
-
-const plain = (of: ManifestRange): TimeRange => ({ startUs: of.start.us, endUs: of.end.us });
+const plain = (of: WrittenRange): TimeRange => ({ startUs: of.start.us, endUs: of.end.us });
 
 /** The bytes that are signed and hashed. */
 export const encodeManifest = (manifest: Manifest): string => canonicalJson(manifest);
@@ -286,29 +267,11 @@ export function filesOf(manifest: Manifest): { path: string; sha256: string; siz
 }
 
 function assertConsistent(manifest: Manifest): void {
-  const { timezone } = manifest.site;
-  assertKnownZone(timezone);
+  assertInstants(manifest, 'manifest', manifest.site.timezone);
   const must = (holds: boolean, at: string, wanted: string): void => {
     if (!holds) throw misformed(`manifest.${at}`, wanted);
   };
-  const checkInstant = (of: ManifestInstant, at: string): void => {
-    const right = instantIn(of.us, timezone);
-    must(
-      of.utc === right.utc && of.local === right.local,
-      at,
-      `${right.utc} and ${right.local}, as its microseconds say`,
-    );
-  };
-  const checkRange = (of: ManifestRange, at: string): void => {
-    checkInstant(of.start, `${at}.start`);
-    checkInstant(of.end, `${at}.end`);
-    must(of.start.us < of.end.us, at, 'a range that ends after it starts');
-  };
   const cameraIds = new Set(manifest.request.cameraIds);
-  checkInstant(manifest.created, 'created');
-  checkInstant(manifest.request.requested, 'request.requested');
-  checkInstant(manifest.approval.decided, 'approval.decided');
-  checkRange(manifest.request.range, 'request.range');
   must(cameraIds.size === manifest.request.cameraIds.length, 'request.cameraIds', 'without doubles');
   must(manifest.items.length > 0, 'items', 'a list of at least one');
   must(
@@ -336,36 +299,18 @@ function assertConsistent(manifest: Manifest): void {
     );
     must(item.redacted.derivedFromSha256 === item.original.sha256, `${at}.redacted.derivedFromSha256`, 'its original');
     must(item.redacted.frames.first < item.redacted.frames.end, `${at}.redacted.frames`, 'at least one frame');
-    checkRange(item.original.range, `${at}.original.range`);
-    for (const [name, said] of Object.entries(item.original.time.clocks ?? {})) {
-      if (said !== null) checkInstant(said, `${at}.original.time.clocks.${name}`);
-    }
-    item.original.breaks.forEach((gap, gapIndex) => {
-      checkRange(gap, `${at}.original.breaks[${gapIndex}]`);
-    });
   });
   must(audioReason === null || audioReason.trim() !== '', 'approval.terms.audioReason', 'a reason or null');
-  for (const camera of manifest.cameras) checkCamera(manifest, camera, checkRange, checkInstant, must);
+  for (const camera of manifest.cameras) checkCamera(manifest, camera, must);
   const paths = filesOf(manifest).map((file) => file.path.toLowerCase());
   must(new Set(paths).size === paths.length, 'files', 'without two files of one name');
   must(manifest.files.length === 3, 'files', 'the README and both keys');
-}
-
-function assertKnownZone(timezone: string): void {
-  try {
-    assertTimeZone(timezone);
-  } catch {
-    // Said as what it is here: a manifest that is wrong, not a configuration.
-    throw misformed('manifest.site.timezone', 'a time zone of the IANA database');
-  }
 }
 
 /** Gaps and the disclosed range follow from the originals: nobody can leave one out of the manifest alone. */
 function checkCamera(
   manifest: Manifest,
   camera: Manifest['cameras'][number],
-  checkRange: (of: ManifestRange, at: string) => void,
-  checkInstant: (of: ManifestInstant, at: string) => void,
   must: (holds: boolean, at: string, wanted: string) => void,
 ): void {
   const at = `cameras.${camera.id}`;
@@ -385,19 +330,6 @@ function checkCamera(
     `${at}.disclosed`,
     'what its originals span',
   );
-  camera.gaps.forEach((gap, index) => {
-    checkRange(gap, `${at}.gaps[${index}]`);
-  });
-  if (camera.disclosed !== null) checkRange(camera.disclosed, `${at}.disclosed`);
-  camera.deleted.forEach((gone, index) => {
-    checkRange(gone.range, `${at}.deleted[${index}]`);
-    checkInstant(gone.due, `${at}.deleted[${index}].due`);
-    if (gone.done !== null) checkInstant(gone.done, `${at}.deleted[${index}].done`);
-  });
-  camera.leftOut?.forEach((one, index) => {
-    checkRange(one.range, `${at}.leftOut[${index}].range`);
-  });
-  if (camera.clock !== null) checkInstant(camera.clock.measured, `${at}.clock.measured`);
 }
 
 /** From the earliest start to the latest end, or null of nothing. */

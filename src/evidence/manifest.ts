@@ -2,18 +2,16 @@
 import type { DecisionTerms, ScopeItem } from '../domain/disclosure.js';
 import {
   gapToleranceUs,
-  instantIn,
   manifestFormat,
-  rangeIn,
   spanOf,
   type LeftOut,
   type Manifest,
-  type ManifestInstant,
   type ManifestItem,
 } from '../domain/manifest.js';
 import { recordedDecisions } from '../domain/mask-decisions.js';
 import { gapsIn } from '../domain/segment.js';
 import type { SegmentClocks } from '../domain/segment-clocks.js';
+import { instantIn, rangeIn, type WrittenInstant } from '../domain/written-instant.js';
 import { GatewayError } from '../errors.js';
 import type { CameraRow } from '../store/cameras.js';
 import type { DeletionRow } from '../store/deletions.js';
@@ -195,7 +193,7 @@ const initPart = (
 ): NonNullable<ManifestItem['original']['initialisation']> => ({ path, sha256, sizeBytes, recorderName });
 
 function clocksPart(clocks: SegmentClocks, zone: string): NonNullable<ManifestItem['original']['time']['clocks']> {
-  const said = (us: number | null): ManifestInstant | null => (us === null ? null : instantIn(us, zone));
+  const said = (us: number | null): WrittenInstant | null => (us === null ? null : instantIn(us, zone));
   return {
     nameFrom: instantIn(clocks.nameFromUs, zone),
     nameUntil: instantIn(clocks.nameUntilUs, zone),

@@ -7,8 +7,9 @@ import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpoint } from '../domain/checkpoint.js';
 import { encodeReport, parseReport, type DeletionReport } from '../domain/deletion-report.js';
-import { GatewayError, toGatewayError } from '../errors.js';
+import { toGatewayError } from '../errors.js';
 import { writeDurably } from '../platform/durable-file.js';
+import { checkPin, makeChecks, need, wrong, type CheckOf } from './checks.js';
 import { reportPdf } from './report-pdf.js';
 import { reportLanguages, type ReportLanguage } from './report-texts.js';
 import { checkSignature, fingerprint, publicPem, readPublicKey, signManifest } from './signature.js';
@@ -55,11 +56,7 @@ export const reportCheckNames = [
   'key-pin',
 ] as const;
 
-interface ReportCheck {
-  readonly name: (typeof reportCheckNames)[number];
-  readonly ok: boolean;
-  readonly detail: string;
-}
+type ReportCheck = CheckOf<(typeof reportCheckNames)[number]>;
 
 /** Whether a folder claims to be a report. */
 export const isReport = (folder: string): Promise<boolean> =>
@@ -69,7 +66,6 @@ export const isReport = (folder: string): Promise<boolean> =>
     () => false,
   );
 
-const wrong = (message: string): GatewayError => new GatewayError('verification-failed', message);
 const maxBytes = 256 << 20;
 
 /** Checks a report, offline. The folder is hostile: whatever it holds ends in a failed check. Every check is in the result. */
@@ -77,24 +73,7 @@ export async function verifyReport(
   folder: string,
   options: { readonly publicKeyPem?: string } = {},
 ): Promise<{ readonly ok: boolean; readonly checks: readonly ReportCheck[] }> {
-  const checks: ReportCheck[] = [];
-  const step = async <T>(
-    name: ReportCheck['name'],
-    work: () => Promise<[T, string]> | [T, string],
-  ): Promise<T | null> => {
-    try {
-      const [value, detail] = await work();
-      checks.push({ name, ok: true, detail });
-      return value;
-    } catch (error) {
-      checks.push({ name, ok: false, detail: toGatewayError(error).message });
-      return null;
-    }
-  };
-  const need = <T>(value: T | null, what: string): T => {
-    if (value === null) throw wrong(`Not checked, because of ${what}.`);
-    return value;
-  };
+  const { checks, step } = makeChecks<(typeof reportCheckNames)[number]>();
   const files = await step('structure', async () => [
     await readAll(folder),
     'report, paper, keys and signature are there',
@@ -128,19 +107,7 @@ export async function verifyReport(
     return [found, 'the keys are those that the report names'];
   });
   await step('checkpoints', () => [null, checkCheckpoints(need(report, 'the report'), need(auditKey, 'the keys'))]);
-  await step('key-pin', () => {
-    const own = fingerprint(need(key, 'the signature'));
-    const pin = options.publicKeyPem;
-    if (pin === undefined) {
-      return [
-        null,
-        `No key was given: compare the fingerprint ${own} with the one that the facility gives another way.`,
-      ];
-    }
-    if (fingerprint(readPublicKey(pin.trimStart(), 'The given key')) !== own)
-      throw wrong('It is signed by another key than the given one.');
-    return [null, `signed by the given key, ${own}`];
-  });
+  await step('key-pin', () => [null, checkPin(need(key, 'the signature'), options.publicKeyPem)]);
   return { ok: checks.every(({ ok }) => ok), checks };
 }
 

@@ -3,7 +3,8 @@
  * alone, so the same report gives the same bytes. Fonts are those that every reader has: Latin letters, æ, ø and å among them.
  */
 import PDFDocument from 'pdfkit';
-import type { CameraReport, DeletionReport, ReportInstant } from '../domain/deletion-report.js';
+import type { CameraReport, DeletionReport } from '../domain/deletion-report.js';
+import type { WrittenInstant } from '../domain/written-instant.js';
 import { reportTexts, type ReportLanguage, type ReportTexts } from './report-texts.js';
 
 type Doc = InstanceType<typeof PDFDocument>;
@@ -19,7 +20,7 @@ const bold = 'Helvetica-Bold';
 /** The standard fonts have Windows-1252; anything else would come out as other letters. */
 const latin = (text: string): string => text.replace(/[^\x20-\x7e\xa0-\xff\u2013\n]/g, '?');
 
-const when = (of: ReportInstant | null): string =>
+const when = (of: WrittenInstant | null): string =>
   of === null ? '–' : `${of.local.slice(0, 16).replace('T', ' ')} ${of.local.slice(-6)}`;
 
 interface Column {

@@ -1,10 +1,11 @@
 /** Checks an evidence package, offline, in named steps. The package is hostile: whatever it holds ends in a failed check. */
-import { createHash, type KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import type { AuditEvent } from '../domain/audit-event.js';
 import type { Checkpoint } from '../domain/checkpoint.js';
 import { filesOf, hashesOf, parseManifest, type Manifest } from '../domain/manifest.js';
-import { GatewayError, toGatewayError } from '../errors.js';
+import { toGatewayError } from '../errors.js';
+import { checkPin, makeChecks, need, wrong, type CheckOf, type StepOf } from './checks.js';
 import { openFolder } from './folder-source.js';
 import { checkCheckpoint, checkProof } from './proof.js';
 import { checkSignature, fingerprint, readPublicKey } from './signature.js';
@@ -27,11 +28,7 @@ export const checkNames = [
 ] as const;
 export type CheckName = (typeof checkNames)[number];
 
-export interface Check {
-  readonly name: CheckName;
-  readonly ok: boolean;
-  readonly detail: string;
-}
+export type Check = CheckOf<CheckName>;
 
 export interface VerifyReport {
   readonly ok: boolean;
@@ -51,25 +48,12 @@ const companions: ReadonlyMap<string, number> = new Map([
 /** Vouched for by nobody but themselves: the signature is over the manifest, the proof is against a signed root. */
 const unlisted = new Set(['manifest.json', 'manifest.sig', 'audit/checkpoint.txt', 'audit/proof.json']);
 
-const wrong = (message: string): GatewayError => new GatewayError('verification-failed', message);
-
 /** Every check is always in the report; one that could not be made because of an earlier one is not ok and says so. */
 export async function verifyPackage(
   path: string,
   options: { readonly publicKeyPem?: string } = {},
 ): Promise<VerifyReport> {
-  const checks: Check[] = [];
-  const step = async <T>(name: CheckName, work: () => Promise<[T, string]> | [T, string]): Promise<T | null> => {
-    try {
-      const [value, detail] = await work();
-      checks.push({ name, ok: true, detail });
-      return value;
-    } catch (error) {
-      // Also what is no GatewayError: whatever a hostile file brings about is a package that cannot be trusted.
-      checks.push({ name, ok: false, detail: toGatewayError(error).message });
-      return null;
-    }
-  };
+  const { checks, step } = makeChecks<CheckName>();
   const source = await step('archive', async () => {
     const opened = await openPackage(path);
     if (opened.problems.length === 0) return [opened, `a ${opened.kind} of ${opened.files.size} files`];
@@ -97,9 +81,7 @@ async function openPackage(path: string): Promise<PackageSource> {
   throw wrong(`${path} is neither a folder nor a file.`);
 }
 
-type Step = <T>(name: CheckName, work: () => Promise<[T, string]> | [T, string]) => Promise<T | null>;
-
-async function checkContent(source: PackageSource, pin: string | undefined, step: Step): Promise<void> {
+async function checkContent(source: PackageSource, pin: string | undefined, step: StepOf<CheckName>): Promise<void> {
   const small = await step('structure', () => checkStructure(source));
   const textOf = (name: string): string => {
     const bytes = small?.get(name);
@@ -113,10 +95,6 @@ async function checkContent(source: PackageSource, pin: string | undefined, step
       `request ${parsed.request.id}, ${parsed.items.length} recordings, by tredive ${parsed.software.version}`,
     ];
   });
-  const need = <T>(value: T | null, what: string): T => {
-    if (value === null) throw wrong(`Not checked, because of ${what}.`);
-    return value;
-  };
   const key = await step('manifest-signature', () => {
     const packageKey = readPublicKey(textOf('keys/package-key.pem'), 'keys/package-key.pem');
     checkSignature(textOf('manifest.sig'), small?.get('manifest.json') ?? Buffer.alloc(0), packageKey);
@@ -269,17 +247,6 @@ function checkApproval(manifest: Manifest, events: readonly AuditEvent[]): strin
   }
   if (reviewedBy.role !== 'legal' || decidedBy.role !== 'legal') throw wrong('It was not legal who approved.');
   return `asked by ${requestedBy.id}, reviewed by ${reviewedBy.id}, approved by ${decidedBy.id}`;
-}
-
-function checkPin(key: KeyObject, pin: string | undefined): string {
-  const own = fingerprint(key);
-  if (pin === undefined) {
-    return `No key was given: compare the fingerprint ${own} with the one that the facility gives another way.`;
-  }
-  if (fingerprint(readPublicKey(pin.trimStart(), 'The given key')) !== own) {
-    throw wrong(`The package is signed by ${own}, which is not the given key.`);
-  }
-  return `signed by the given key, ${own}`;
 }
 
 const listed = (names: readonly string[]): string =>

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, fsyncSync, opendirSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { inodeText } from './file-identity.js';
 import { native } from './native.js';
 
 declare module './native/addon.js' {
@@ -32,7 +33,7 @@ export interface FolderVerdict {
   readonly certain: boolean;
 }
 
-export const inodeOf = (path: string): string => BigInt.asUintN(64, statSync(path, { bigint: true }).ino).toString();
+export const inodeOf = (path: string): string => inodeText(statSync(path, { bigint: true }).ino);
 
 const doubt = (problem: string): FolderVerdict => ({ problem, certain: true });
 

@@ -5,6 +5,7 @@ import type { Segment } from '../domain/segment.js';
 import type { SegmentClocks } from '../domain/segment-clocks.js';
 import type { FileStat, Probed, RecordingRoot, RecordingsContext } from './context.js';
 import { localToUs, usPerSecond } from '../domain/time.js';
+import { inodeText } from '../platform/file-identity.js';
 import type { TreeFacts } from '../platform/tree-walk.js';
 import { cameraIdOf, type LayoutMatch, type LayoutMiss, type NameTime } from './layouts/index.js';
 import { probeFile } from './probe.js';
@@ -51,8 +52,7 @@ export async function statOf(
       isLink: stat.isSymbolicLink(),
       names: Number(stat.nlink),
       sizeBytes: Number(stat.size),
-      // Node reads the number as signed.
-      inode: BigInt.asUintN(64, stat.ino).toString(),
+      inode: inodeText(stat.ino),
       mtimeUs: Number(stat.mtimeNs / 1000n),
     };
   } catch (error) {

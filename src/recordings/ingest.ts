@@ -7,7 +7,7 @@ import type { Note } from '../store/audit-log.js';
 import { findCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
 import { findQuarantine, hasQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
-import { insertAllIfNew } from '../store/segment-batch.js';
+import { insertAllIfNew } from '../store/segment-inserts.js';
 import { anyMissing, findByPath, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
 import { putClocks } from '../store/segment-clocks.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';

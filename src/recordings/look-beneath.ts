@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inodeText } from '../platform/file-identity.js';
 import type { FileStat } from './context.js';
 
 /**
@@ -14,7 +15,7 @@ export async function lookBeneath(rootPath: string, path: string): Promise<FileS
     }
     const stat = await lstat(join(rootPath, path), { bigint: true });
     return {
-      inode: BigInt.asUintN(64, stat.ino).toString(),
+      inode: inodeText(stat.ino),
       sizeBytes: Number(stat.size),
       mtimeUs: Number(stat.mtimeNs / 1000n),
     };

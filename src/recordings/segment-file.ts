@@ -3,6 +3,7 @@ import { lstatSync } from 'node:fs';
 import type { Segment } from '../domain/segment.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { joinBeneath } from '../platform/durable-file.js';
+import { isIndexedFile } from '../platform/file-identity.js';
 
 export interface RootPaths {
   /** Absolute path of a root; throws `root-untrusted` for one that is not configured. */
@@ -14,9 +15,7 @@ export function fileOf(roots: RootPaths, segment: Segment): string {
   const path = joinBeneath(roots.rootPath(segment.rootId), segment.path);
   let same: boolean;
   try {
-    const found = lstatSync(path, { bigint: true });
-    const inode = BigInt.asUintN(64, found.ino).toString();
-    same = found.isFile() && inode === segment.inode && found.size === BigInt(segment.sizeBytes);
+    same = isIndexedFile(lstatSync(path, { bigint: true }), segment);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) {
       throw new GatewayError('footage-gone', `The recording is not on disk: ${segment.path}.`, {

@@ -9,7 +9,6 @@ import {
   deletionReportFormat,
   inHours,
   monthRange,
-  reportInstant,
   totalsOf,
   type CameraReport,
   type DeletionReport,
@@ -18,6 +17,7 @@ import type { Hold } from '../domain/hold.js';
 import { hourUs } from '../domain/retention-rules/index.js';
 import { legalLimitUs } from '../domain/retention.js';
 import { usPerSecond } from '../domain/time.js';
+import { instantIn, type WrittenInstant } from '../domain/written-instant.js';
 import { GatewayError } from '../errors.js';
 import { checkpointBefore, checkpointUntil, readEntries, type DatedCheckpoint } from '../store/audit-log.js';
 import { listCameras, type CameraRow } from '../store/cameras.js';
@@ -47,7 +47,7 @@ export async function buildReport(input: ReportInput): Promise<DeletionReport> {
   if (endUs > input.nowUs) {
     throw new GatewayError('usage', `The month ${input.month} is not over yet.`, { remedy: 'Name one that is.' });
   }
-  const at = (us: number): ReturnType<typeof reportInstant> => reportInstant(us, site.timezone);
+  const at = (us: number): WrittenInstant => instantIn(us, site.timezone);
   const meter = makeLatenessMeter(db, marginUs);
   /** What was on disk at the end of the month and is deleted since, or is being deleted: by camera. */
   const goneSince = new Map<string, Pick<DeletionFacts, 'cameraId' | 'startUs' | 'endUs'>[]>();

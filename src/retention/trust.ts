@@ -8,6 +8,7 @@ import type { Segment } from '../domain/segment.js';
 import { assertMayVote, isAgreed, liveVotes, type Vote } from '../domain/two-persons.js';
 import { assertRight, type User } from '../domain/user.js';
 import { GatewayError, toGatewayError } from '../errors.js';
+import { isIndexedFile } from '../platform/file-identity.js';
 import { judgeFolder } from '../platform/root-folder.js';
 import { countEvents } from '../store/audit-log.js';
 import type { Database } from '../store/database.js';
@@ -151,9 +152,7 @@ export type FileState = 'as-indexed' | 'other' | 'absent';
  */
 export function fileState(rootPath: string, segment: Pick<Segment, 'path' | 'inode' | 'sizeBytes'>): FileState {
   try {
-    const stat = lstatSync(join(rootPath, segment.path), { bigint: true });
-    const same = stat.isFile() && stat.ino.toString() === segment.inode && stat.size === BigInt(segment.sizeBytes);
-    return same ? 'as-indexed' : 'other';
+    return isIndexedFile(lstatSync(join(rootPath, segment.path), { bigint: true }), segment) ? 'as-indexed' : 'other';
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return 'absent';

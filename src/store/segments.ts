@@ -24,40 +24,6 @@ import {
 
 type NewSegment = Omit<Segment, 'id' | 'state'>;
 
-const insertSql = `INSERT INTO segment (camera_number, start_us, id, end_us, folder_id, name, kind_id, time_disagreement_ms,
-    size_bytes, inode, mtime_us, frames_per_1000_s, truncated, deleting, first_seen_us)
-  VALUES (${numberOf('?')}, ?, (SELECT last_id + 1 FROM segment_sequence), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`;
-
-/** By position, which is bound in a third of the time: this runs for each file of a first index. */
-function toInsert(db: Database, segment: NewSegment): unknown[] {
-  const { folder, name } = splitPath(segment.path);
-  return [
-    segment.cameraId,
-    segment.startUs,
-    segment.endUs,
-    folderIdOf(db, segment.rootId, folder),
-    name,
-    kindIdOf(db, segment),
-    segment.timeDisagreementMs,
-    segment.sizeBytes,
-    storedInode(segment.inode),
-    segment.mtimeUs,
-    storedRate(segment.frameRate),
-    segment.truncated ? 1 : 0,
-    segment.firstSeenUs,
-  ];
-}
-
-/** Adds a segment and gives its id. */
-export const insertSegment = (db: Database, segment: NewSegment): number =>
-  (prepared(db, `${insertSql} RETURNING id`).get(toInsert(db, segment)) as { id: number }).id;
-
-const insertIfNewSql = `${insertSql} ON CONFLICT (folder_id, name) DO NOTHING`;
-
-/** Adds a segment unless there is a row of its path. Whether it did. */
-export const insertIfNew = (db: Database, segment: NewSegment): boolean =>
-  prepared(db, insertIfNewSql).run(toInsert(db, segment)).changes > 0;
-
 /**
  * Replaces what is known of a file that changed on disk or came back. Its oldest frame can only become older: what was once
  * known to hold a frame of some instant is not made younger by a rewrite.

@@ -11,7 +11,8 @@ import { makeStore } from '../../dist/store/audit-log.js';
 import { noDevice, putCamera } from '../../dist/store/cameras.js';
 import { openDatabase } from '../../dist/store/database.js';
 import { putRoot } from '../../dist/store/roots.js';
-import { footageByCamera, insertIfNew, segmentsDue, segmentsIn, segmentStamps } from '../../dist/store/segments.js';
+import { insertIfNew } from '../../dist/store/segment-inserts.js';
+import { footageByCamera, segmentsDue, segmentsIn, segmentStamps } from '../../dist/store/segments.js';
 
 const [what, folder, rowsText] = process.argv.slice(2);
 const rows = Number(rowsText);

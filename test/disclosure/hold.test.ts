@@ -5,7 +5,7 @@ import type { HoldGround } from '../../src/domain/hold.js';
 import type { Role, User } from '../../src/domain/user.js';
 import { noDevice, putCamera } from '../../src/store/cameras.js';
 import { putRoot } from '../../src/store/roots.js';
-import { insertSegment } from '../../src/store/segments.js';
+import { insertSegment } from '../../src/store/segment-inserts.js';
 import { openTasks } from '../../src/store/tasks.js';
 import { makeTestStore, type TestStore } from '../helpers/site.js';
 

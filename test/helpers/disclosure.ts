@@ -18,7 +18,7 @@ import type { User } from '../../src/domain/user.js';
 import type { PictureContext } from '../../src/recordings/pictures/context.js';
 import { noDevice, putCamera } from '../../src/store/cameras.js';
 import { putRoot } from '../../src/store/roots.js';
-import { insertSegment } from '../../src/store/segments.js';
+import { insertSegment } from '../../src/store/segment-inserts.js';
 import { insertUser } from '../../src/store/users.js';
 import { silentLog } from '../../src/platform/log.js';
 import { makeTestStore, tempFolder, type TestStore } from './site.js';

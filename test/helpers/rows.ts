@@ -1,7 +1,7 @@
 /** Rows of the index without files. */
 import type { Segment } from '../../src/domain/segment.js';
 import type { Database } from '../../src/store/database.js';
-import { insertSegment } from '../../src/store/segments.js';
+import { insertSegment } from '../../src/store/segment-inserts.js';
 import { june } from './store.js';
 
 type NewRow = Omit<Segment, 'id' | 'state'>;

@@ -16,7 +16,7 @@ import { noDevice, putCamera } from '../../src/store/cameras.js';
 import { openDatabase, type Database } from '../../src/store/database.js';
 import { insertHold } from '../../src/store/holds.js';
 import { putRoot } from '../../src/store/roots.js';
-import { insertSegment } from '../../src/store/segments.js';
+import { insertSegment } from '../../src/store/segment-inserts.js';
 import { insertUser } from '../../src/store/users.js';
 
 export const hour = 3_600_000_000;

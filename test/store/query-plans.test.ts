@@ -1,5 +1,6 @@
 /** With millions of rows a question that reads them all takes seconds, in which the gateway answers nobody: none may. */
 import { expect, test } from 'vitest';
+import * as inserts from '../../src/store/segment-inserts.js';
 import * as segments from '../../src/store/segments.js';
 import { insertRow, someRow } from '../helpers/rows.js';
 import { addCamera, addRoot, june, makeTestStore } from '../helpers/store.js';
@@ -31,9 +32,14 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
   const id = insertRow(db, { path: 'gate/a.mp4' });
   const row = segments.findById(db, id);
   if (row === null) throw new Error('no row');
-  const calls: Record<keyof typeof segments, () => unknown> = {
-    insertSegment: () => segments.insertSegment(db, someRow({ path: 'gate/b.mp4' })),
-    insertIfNew: () => segments.insertIfNew(db, someRow({ path: 'gate/b.mp4' })),
+  const calls: Record<keyof typeof segments | keyof typeof inserts, () => unknown> = {
+    insertSegment: () => inserts.insertSegment(db, someRow({ path: 'gate/b.mp4' })),
+    insertIfNew: () => inserts.insertIfNew(db, someRow({ path: 'gate/b.mp4' })),
+    insertAllIfNew: () =>
+      inserts.insertAllIfNew(
+        db,
+        Array.from({ length: 60 }, (_, at) => someRow({ path: `gate/many-${at}.mp4` })),
+      ),
     updateSegment: () => {
       segments.updateSegment(db, id, row);
     },
@@ -70,7 +76,7 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
       segments.removeSegment(db, id);
     },
   };
-  expect(Object.keys(calls).sort()).toEqual(Object.keys(segments).sort());
+  expect(Object.keys(calls).sort()).toEqual(Object.keys({ ...segments, ...inserts }).sort());
   for (const call of Object.values(calls)) call();
   // Also where none of the newest rows of the index is in the root.
   segments.newestOfRoot(db, 'nobody', 1);

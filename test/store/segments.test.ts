@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { checkStore } from '../../src/store/check.js';
+import { insertIfNew, insertSegment } from '../../src/store/segment-inserts.js';
 import {
   findById,
   footageByCamera,
-  insertIfNew,
-  insertSegment,
   markMissing,
   markReturned,
   moveSegment,

@@ -6,7 +6,8 @@ import type { Segment } from '../../src/domain/segment.js';
 import { checkStore } from '../../src/store/check.js';
 import { migrations, openDatabase, type Database } from '../../src/store/database.js';
 import { missingFromSchema, schemaShape } from '../../src/store/schema-shape.js';
-import { findByPath, footageByCamera, insertSegment, segmentsOfRoot } from '../../src/store/segments.js';
+import { insertSegment } from '../../src/store/segment-inserts.js';
+import { findByPath, footageByCamera, segmentsOfRoot } from '../../src/store/segments.js';
 import { someRow } from '../helpers/rows.js';
 import { afterTest, day, june, tempDir } from '../helpers/store.js';
 

@@ -7,6 +7,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { maxInitBytes } from '../../domain/fragment.js';
+import { inodeText } from '../../platform/file-identity.js';
 import { ProbeRefusal } from './summary.js';
 
 /**
@@ -65,7 +66,7 @@ export function openBounded(path: string, limits: ReadLimits = defaultLimits): B
     if (!stat.isFile()) throw new Error('not a regular file');
     const facts: FileFacts = {
       sizeBytes: Number(stat.size),
-      inode: String(stat.ino),
+      inode: inodeText(stat.ino),
       mtimeUs: Number(stat.mtimeNs / 1000n),
     };
     let closed = false;

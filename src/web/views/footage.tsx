@@ -1,4 +1,4 @@
-import { Button, Checkbox } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useState } from 'react';
@@ -8,34 +8,18 @@ import type { TimeRange } from '../../domain/segment.js';
 import { formatUtc } from '../../domain/time.js';
 import { call } from '../api.js';
 import { Heading, Trouble, Waiting } from '../parts.js';
-import { useSession } from '../session.js';
 import { Coverage } from './coverage.js';
-import { LocalTimeInput, meaningOf, noLocalTime } from './local-time.js';
 import { Pictures } from './pictures.js';
-
-const longestUs = 24 * 3_600_000_000;
+import { CameraChoice, useRangeFields } from './scope-fields.js';
 
 /** Looking up what there is of some cameras in a range, and pictures of it. */
 export function FootageView(): ReactNode {
   const { t } = useTranslation();
-  const zone = useSession().site.timezone;
   const cameras = useQuery({ queryKey: ['cameras'], queryFn: () => call<CamerasView>('/api/cameras') });
   const [chosen, setChosen] = useState<readonly string[]>([]);
-  const [from, setFrom] = useState(noLocalTime);
-  const [to, setTo] = useState(noLocalTime);
   const [tried, setTried] = useState(false);
   const [looking, setLooking] = useState<string | null>(null);
-  const [start, end] = [meaningOf(from, zone), meaningOf(to, zone)];
-  const unset = (meaning: typeof start): string | null =>
-    tried && meaning.kind !== 'instant' ? t('form.required') : null;
-  const rangeProblem =
-    start.kind !== 'instant' || end.kind !== 'instant'
-      ? null
-      : start.us >= end.us
-        ? t('form.order')
-        : end.us - start.us > longestUs
-          ? t('footage.tooLong')
-          : null;
+  const { range, fields } = useRangeFields(tried, t('footage.tooLong'));
 
   const search = useMutation({
     mutationFn: async (ask: TimeRange & { readonly cameraIds: readonly string[] }) => {
@@ -62,29 +46,18 @@ export function FootageView(): ReactNode {
         onSubmit={(event) => {
           event.preventDefault();
           setTried(true);
-          if (chosen.length === 0 || rangeProblem !== null) return;
-          if (start.kind !== 'instant' || end.kind !== 'instant') return;
-          search.mutate({ cameraIds: chosen, startUs: start.us, endUs: end.us });
+          if (chosen.length > 0 && range !== null) search.mutate({ cameraIds: chosen, ...range });
         }}
       >
-        <div className="pair">
-          <LocalTimeInput label={t('form.from')} value={from} onChange={setFrom} error={unset(start)} />
-          <LocalTimeInput label={t('form.to')} value={to} onChange={setTo} error={rangeProblem ?? unset(end)} />
-        </div>
-        <Checkbox.Group
-          label={t('form.cameras')}
-          description={t('footage.camerasHelp')}
-          required
-          value={[...chosen]}
+        {fields}
+        <CameraChoice
+          cameras={cameras.data?.cameras ?? []}
+          chosen={chosen}
           onChange={setChosen}
+          help={t('footage.camerasHelp')}
           error={tried && chosen.length === 0 ? t('form.required') : null}
-        >
-          {(cameras.data?.cameras ?? [])
-            .filter((camera) => camera.substreamOf === null)
-            .map((camera) => (
-              <Checkbox key={camera.cameraId} mt={6} value={camera.cameraId} label={camera.label} />
-            ))}
-        </Checkbox.Group>
+          shownAs={({ label }) => ({ label })}
+        />
         <Trouble error={cameras.error ?? search.error} />
         <div>
           <Button type="submit" loading={search.isPending}>

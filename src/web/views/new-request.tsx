@@ -1,4 +1,4 @@
-import { Button, Checkbox, Radio, Select, Textarea, TextInput } from '@mantine/core';
+import { Button, Radio, Select, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useState } from 'react';
@@ -11,9 +11,8 @@ import { call } from '../api.js';
 import { Heading, Trouble } from '../parts.js';
 import { goTo, hrefOf } from '../place.js';
 import { useSession } from '../session.js';
-import { LocalTimeInput, meaningOf, noLocalTime } from './local-time.js';
+import { CameraChoice, useRangeFields } from './scope-fields.js';
 
-const longestUs = 24 * 3_600_000_000;
 const groundNames: readonly DisclosureGround[] = ['police', 'consent', 'law'];
 
 export function NewRequestView(): ReactNode {
@@ -25,34 +24,21 @@ export function NewRequestView(): ReactNode {
   const [kind, setKind] = useState<RecipientKind>('police');
   const [text, setText] = useState({ basis: '', name: '', contact: '', journal: '', purpose: '' });
   const [chosen, setChosen] = useState<readonly string[]>([]);
-  const [from, setFrom] = useState(noLocalTime);
-  const [to, setTo] = useState(noLocalTime);
   const [tried, setTried] = useState(false);
 
   const rule = session.grounds[ground];
-  const zone = session.site.timezone;
-  const [start, end] = [meaningOf(from, zone), meaningOf(to, zone)];
+  const { range, fields } = useRangeFields(tried, t('form.tooLong'));
   const missing = (value: string): string | null => (tried && value.trim() === '' ? t('form.required') : null);
-  const unset = (meaning: typeof start): string | null =>
-    tried && meaning.kind !== 'instant' ? t('form.required') : null;
-  const rangeProblem =
-    start.kind !== 'instant' || end.kind !== 'instant'
-      ? null
-      : start.us >= end.us
-        ? t('form.order')
-        : end.us - start.us > longestUs
-          ? t('form.tooLong')
-          : null;
   const complete =
     [text.name, text.contact, text.journal, text.purpose, ...(rule.needsBasis ? [text.basis] : [])].every(
       (value) => value.trim() !== '',
     ) &&
     chosen.length > 0 &&
-    rangeProblem === null;
+    range !== null;
 
   const create = useMutation({
     mutationFn: async () => {
-      if (start.kind !== 'instant' || end.kind !== 'instant') throw new Error(t('form.required'));
+      if (range === null) throw new Error(t('form.required'));
       const made = await call<CreatedView>('/api/requests', 'POST', {
         ground,
         legalBasis: rule.needsBasis ? text.basis : null,
@@ -60,8 +46,8 @@ export function NewRequestView(): ReactNode {
         journalNumber: text.journal,
         purpose: text.purpose,
         cameraIds: chosen,
-        from: formatUtc(start.us),
-        to: formatUtc(end.us),
+        from: formatUtc(range.startUs),
+        to: formatUtc(range.endUs),
       });
       return made.request.id;
     },
@@ -96,7 +82,7 @@ export function NewRequestView(): ReactNode {
         onSubmit={(event) => {
           event.preventDefault();
           setTried(true);
-          if (complete && start.kind === 'instant' && end.kind === 'instant') create.mutate();
+          if (complete) create.mutate();
         }}
       >
         <Radio.Group
@@ -173,16 +159,12 @@ export function NewRequestView(): ReactNode {
           error={missing(text.purpose)}
           onChange={write('purpose')}
         />
-        <div className="pair">
-          <LocalTimeInput label={t('form.from')} value={from} onChange={setFrom} error={unset(start)} />
-          <LocalTimeInput label={t('form.to')} value={to} onChange={setTo} error={rangeProblem ?? unset(end)} />
-        </div>
-        <Checkbox.Group
-          label={t('form.cameras')}
-          description={t('form.camerasHelp')}
-          required
-          value={[...chosen]}
+        {fields}
+        <CameraChoice
+          cameras={cameras.data?.cameras ?? []}
+          chosen={chosen}
           onChange={setChosen}
+          help={t('form.camerasHelp')}
           error={
             unfit.length > 0
               ? t('form.recipientNot', { cameras: unfit.map((camera) => camera.label).join(', ') })
@@ -190,19 +172,11 @@ export function NewRequestView(): ReactNode {
                 ? t('form.required')
                 : null
           }
-        >
-          {(cameras.data?.cameras ?? [])
-            .filter((camera) => camera.substreamOf === null)
-            .map((camera) => (
-              <Checkbox
-                key={camera.cameraId}
-                mt={6}
-                value={camera.cameraId}
-                disabled={!camera.policy.mayRecord}
-                label={`${camera.label} (${t(`cameras.classes.${camera.policy.class}`)})`}
-              />
-            ))}
-        </Checkbox.Group>
+          shownAs={({ label, policy }) => ({
+            label: `${label} (${t(`cameras.classes.${policy.class}`)})`,
+            disabled: !policy.mayRecord,
+          })}
+        />
         <Trouble error={cameras.error ?? create.error} />
         <div>
           <Button type="submit" loading={create.isPending}>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkStore } from '../../src/store/check.js';
-import { insertAllIfNew } from '../../src/store/segment-batch.js';
-import { footageByCamera, insertSegment, segmentsIn } from '../../src/store/segments.js';
+import { insertAllIfNew, insertSegment } from '../../src/store/segment-inserts.js';
+import { footageByCamera, segmentsIn } from '../../src/store/segments.js';
 import { addCamera, addRoot, june, makeTestStore } from '../helpers/store.js';
 
 const minuteUs = 60_000_000;
