@@ -3,7 +3,9 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cutOf, keyFramesOf, readKeyFrames } from '../../src/recordings/key-frames/index.js';
+import { GatewayError } from '../../src/errors.js';
+import { cutOf, keyFramesOf } from '../../src/recordings/key-frames/index.js';
+import { readKeyFrames } from '../../src/recordings/key-frames/read.js';
 import { makeCollector } from '../../src/recordings/key-frames/collect.js';
 import { probeHere } from '../../src/recordings/probe-here.js';
 import { findKeyFrames, putKeyFrames } from '../../src/store/key-frames.js';
@@ -218,6 +220,21 @@ test('they are read once, kept with the segment, and go with it', async () => {
   expect(findKeyFrames(db, again)).toBeNull();
   removeSegment(db, id);
   expect(db.prepare('SELECT count(*) FROM key_frames').pluck().get()).toBe(0);
+});
+
+test('a file that does not tell says so, from the thread that read it, and nothing is kept of it', async () => {
+  const world = makeWorld();
+  addCamera(world, 'lobby');
+  const clip = join(tempFolder(), 'clip.mp4');
+  writeFileSync(clip, Buffer.alloc(4096, 7));
+  const segment = findById(world.store.db, addSegment(world, 'lobby', noonUs, { clip }).id);
+  if (segment === null) throw new Error('no segment');
+  const error: unknown = await keyFramesOf(picturesOf(world), segment).catch((failure: unknown) => failure);
+  if (!(error instanceof GatewayError)) throw new Error('it is not of the closed list');
+  expect(error.code).toBe('media-unreadable');
+  expect(error.message).toMatch(/does not tell where it can be cut/);
+  expect(error.remedy).toMatch(/decoded from its start/);
+  expect(findKeyFrames(world.store.db, segment)).toBeNull();
 });
 
 test('offsets of hours and of nothing are kept as they are', () => {
