@@ -58,7 +58,7 @@ export function oldest(program: Command): void {
           'legal limit',
           'time left',
           'held',
-          'latest deletion',
+          'worst lateness',
           'misses',
         ];
         const text = [
