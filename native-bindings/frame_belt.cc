@@ -11,6 +11,8 @@ constexpr size_t kAhead = 3;
 /** Frames whose masks are known and that are not written yet; the encoder is the slower side when there are
  * more. */
 constexpr size_t kBacklog = 12;
+/** Far beyond what a decoder is ahead with times: then something is wrong with it. */
+constexpr size_t kMostTimes = 1 << 16;
 
 }  // namespace
 
@@ -77,7 +79,9 @@ void FrameBelt::Announce(const VideoInfo& info) {
 
 std::optional<Pixels> FrameBelt::Empty() {
   Lock lock(mutex_);
-  WaitUntil(&lock, [this] { return complete_ || (!free_.empty() && incoming_.size() < kAhead); });
+  // A frame whose time has not come yet does not count: ffmpeg may be about to write the next picture first.
+  WaitUntil(&lock,
+            [this] { return complete_ || (!free_.empty() && (incoming_.size() < kAhead || !HasTime())); });
   if (complete_) return std::nullopt;
   Pixels pixels = std::move(free_.back());
   free_.pop_back();
@@ -105,14 +109,54 @@ VideoInfo FrameBelt::Info() {
 VideoInfo FrameBelt::InfoLocked(Lock* lock) {
   WaitUntil(lock, [this] { return info_ || readEnd_; });
   if (!info_) throw *readFailure_;
+  if (timesApart_) {
+    WaitUntil(lock, [this] { return timesInfo_ || timesEnd_; });
+    if (!timesInfo_) throw *timesFailure_;
+    info_->sampleWidth = timesInfo_->sampleWidth;
+    info_->sampleHeight = timesInfo_->sampleHeight;
+    info_->timeBaseNum = timesInfo_->timeBaseNum;
+    info_->timeBaseDen = timesInfo_->timeBaseDen;
+  }
   return *info_;
+}
+
+void FrameBelt::AnnounceTimes(const VideoInfo& info) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  timesInfo_ = info;
+  changed_.notify_all();
+}
+
+void FrameBelt::BringTime(int64_t pts) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (times_.size() >= kMostTimes) throw Failure(Trouble::kMalformed, "times without frames");
+  times_.push_back(pts);
+  changed_.notify_all();
+}
+
+void FrameBelt::EndTimes(const std::optional<Failure>& failure) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  timesEnd_ = true;
+  timesFailure_ = failure;
+  changed_.notify_all();
 }
 
 bool FrameBelt::HasNext() {
   Lock lock(mutex_);
-  WaitUntil(&lock, [this] { return readEnd_ || !incoming_.empty(); });
-  if (incoming_.empty() && readFailure_) throw *readFailure_;
-  return !incoming_.empty();
+  WaitUntil(&lock, [this] {
+    return incoming_.empty() ? readEnd_ && (!timesApart_ || timesEnd_ || readFailure_)
+                             : HasTime() || timesEnd_;
+  });
+  if (incoming_.empty()) {
+    if (readFailure_) throw *readFailure_;
+    if (timesFailure_) throw *timesFailure_;
+    if (!times_.empty()) throw Failure(Trouble::kTruncated, "there are more times than frames");
+    return false;
+  }
+  if (!HasTime()) {
+    if (timesFailure_) throw *timesFailure_;
+    throw Failure(Trouble::kTruncated, "there are more frames than times");
+  }
+  return true;
 }
 
 size_t FrameBelt::Take(TimedFrame* frame) {
@@ -120,6 +164,10 @@ size_t FrameBelt::Take(TimedFrame* frame) {
   WaitUntil(&lock, [this] { return released_ - written_ <= kBacklog; });
   *frame = std::move(incoming_.front());
   incoming_.pop_front();
+  if (timesApart_) {
+    frame->pts = times_.front();
+    times_.pop_front();
+  }
   changed_.notify_all();
   return taken_++;
 }

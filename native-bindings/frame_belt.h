@@ -66,6 +66,8 @@ class FrameBelt {
 
   // The reader.
 
+  /** Before any thread starts: frames are brought without their times, and those come by BringTime(). */
+  void ExpectTimes() { timesApart_ = true; }
   /** The stream is known: buffers go round from now on. */
   void Announce(const VideoInfo& info);
   /** Waits for a buffer, of any size. None when no more frames are wanted. */
@@ -73,6 +75,14 @@ class FrameBelt {
   void Bring(TimedFrame frame);
   /** No more frames come; `failure` is told to whoever asks for one that is not there. */
   void EndReading(const std::optional<Failure>& failure);
+
+  // The reader of times, where they come apart.
+
+  /** Their time base. */
+  void AnnounceTimes(const VideoInfo& info);
+  /** Of the next frame. Throws Failure (malformed) where they are far ahead of the frames. */
+  void BringTime(int64_t pts);
+  void EndTimes(const std::optional<Failure>& failure);
 
   // The hand.
 
@@ -123,24 +133,28 @@ class FrameBelt {
   template <typename Ready>
   void WaitUntil(Lock* lock, Ready ready);
   VideoInfo InfoLocked(Lock* lock);
+  bool HasTime() const { return !timesApart_ || !times_.empty(); }
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Pixels> free_;
   std::deque<TimedFrame> incoming_;
+  /** Of the frames in incoming_ and those that come after them, where they come apart. */
+  std::deque<int64_t> times_;
+  bool timesApart_ = false;
   /** Of the frames [written_, released_), in order. */
   std::deque<FrameMask> masks_;
   std::map<size_t, Waiting> waiting_;
   size_t taken_ = 0, released_ = 0, written_ = 0;
-  std::optional<VideoInfo> info_;
+  std::optional<VideoInfo> info_, timesInfo_;
   /** Set by the JavaScript thread, used by the writer alone from then on. */
   std::optional<FdSink> sink_;
   /** What ended everything, and what ended the stream only. */
-  std::optional<Failure> failure_, readFailure_;
+  std::optional<Failure> failure_, readFailure_, timesFailure_;
   /** Frames that reached the sink, known when writeEnd_ is. */
   size_t framesWritten_ = 0;
   /** No more frames come, are wanted, are written. */
-  bool readEnd_ = false, complete_ = false, writeEnd_ = false;
+  bool readEnd_ = false, timesEnd_ = false, complete_ = false, writeEnd_ = false;
   bool stopped_ = false;
 
   /** Taken alone: copying a frame must not hold up who only asks. */

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "frame_stream.h"
 #include "mask_arguments.h"
 #include "mask_feed.h"
-#include "nut_reader.h"
 #include "promises.h"
 
 namespace tredive {
@@ -23,7 +23,7 @@ class FrameCheck : public Background {
   FrameCheck(Napi::Env env, UniqueFd readFd, MaskStyle style, std::optional<Label> label)
       : deferred_(Napi::Promise::Deferred::New(env)),
         source_(readFd.Release(), stop_),
-        nut_(source_),
+        stream_(source_),
         style_(style),
         label_(std::move(label)) {}
 
@@ -53,7 +53,7 @@ class FrameCheck : public Background {
   }
 
   void CheckAll() {
-    const VideoInfo info = nut_.ReadHeader();
+    const VideoInfo info = stream_.ReadHeader();
     if (info.format != PixelFormat::kYuv420p)
       throw Failure(Trouble::kMalformed, "the frames are not yuv420p");
     std::vector<uint8_t> pixels(FrameBytes(info));
@@ -65,9 +65,9 @@ class FrameCheck : public Background {
       if (labelFrom == 0) rowFrom = labelTo;
       if (labelTo == picture.height) rowTo = labelFrom;
     }
-    NutReader::Frame frame;
+    int64_t pts;
     FrameMask mask;
-    for (; nut_.ReadFrame(pixels.data(), &frame); frames_++) {
+    for (; stream_.ReadFrame(pixels.data(), &pts); frames_++) {
       do {
         if (!feed_.Next(&mask)) throw Failure(Trouble::kMismatch, "there are more frames than were rendered");
       } while (mask.drop);
@@ -117,7 +117,7 @@ class FrameCheck : public Background {
 
   Napi::Promise::Deferred deferred_;
   FdSource source_;
-  NutReader nut_;
+  FrameStream stream_;
   const MaskStyle style_;
   std::optional<Label> label_;
   MaskFeed feed_;

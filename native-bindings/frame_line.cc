@@ -17,7 +17,7 @@ namespace tredive {
 namespace {
 
 /**
- * The three threads around a FrameBelt, and the promises that the second one keeps. What the threads do is in
+ * The threads around a FrameBelt, and the promises that the second one keeps. What the threads do is in
  * frame_reader, frame_hand and frame_writer; here is how they begin, end and are asked.
  *
  * The first failure is the one that is told; it stops the other threads. Requests are answered in order, each
@@ -25,14 +25,22 @@ namespace {
  */
 class FrameLine : public Background {
  public:
-  FrameLine(UniqueFd fd, MaskStyle style, std::optional<Label> label)
-      : source_(fd.Release(), stop_), style_(style), label_(std::move(label)) {}
+  FrameLine(UniqueFd pictures, UniqueFd times, MaskStyle style, std::optional<Label> label)
+      : pictures_(pictures.Release(), stop_), style_(style), label_(std::move(label)) {
+    if (times.valid()) times_.emplace(times.Release(), stop_);
+  }
 
   void Launch(Napi::Env env) {
-    Start(env, "tredive frame line",
-          {[this] { Guarded([this] { ReadFrames(source_, belt_); }); },
-           [this] { Guarded([this] { AnswerAll(); }); },
-           [this] { Guarded([this] { FrameWriter(belt_, style_, std::move(label_)).Run(); }); }});
+    std::vector<std::function<void()>> threads = {
+        [this] { Guarded([this] { ReadFrames(pictures_, times_.has_value(), belt_); }); },
+        [this] { Guarded([this] { AnswerAll(); }); },
+        [this] { Guarded([this] { FrameWriter(belt_, style_, std::move(label_)).Run(); }); }};
+    if (times_) {
+      belt_.ExpectTimes();
+      threads.emplace_back([this] { Guarded([this] { ReadTimes(*times_, belt_); }); });
+    }
+    running_ = threads.size();
+    Start(env, "tredive frame line", std::move(threads));
     KeepAlive(env, false);
   }
 
@@ -98,7 +106,8 @@ class FrameLine : public Background {
     }
     // The object itself goes when JavaScript collects it, which may be much later; pictures do not wait for
     // that.
-    source_.Close();
+    pictures_.Close();
+    if (times_) times_->Close();
     belt_.Clear();
   }
 
@@ -190,8 +199,9 @@ class FrameLine : public Background {
     if (--pending_ == 0) KeepAlive(env, false);
   }
 
-  /** Used by the first thread, and by the last one to end. */
-  FdSource source_;
+  /** Used by the thread that reads there, and by the last one to end. */
+  FdSource pictures_;
+  std::optional<FdSource> times_;
   /** For the third thread. */
   const MaskStyle style_;
   std::optional<Label> label_;
@@ -203,7 +213,7 @@ class FrameLine : public Background {
   std::condition_variable asked_;
   std::deque<Request> requests_;
   bool stopped_ = false;
-  int running_ = 3;
+  size_t running_ = 0;
 
   /** Promises that were given and not kept yet; of the JavaScript thread alone. */
   uint32_t pending_ = 0;
@@ -260,11 +270,14 @@ Napi::Value OpenFrameLine(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto options = info[0].As<Napi::Object>();
   UniqueFd readFd(options.Get("readFd").As<Napi::Number>().Int32Value());
+  UniqueFd timesFd;
+  if (options.Get("timesFd").IsNumber())
+    timesFd = UniqueFd(options.Get("timesFd").As<Napi::Number>().Int32Value());
   const MaskStyle style = ToMaskStyle(options.Get("style"));
   std::optional<Label> label = ToLabel(options.Get("label"));
   std::shared_ptr<FrameLine> line;
   try {
-    line = std::make_shared<FrameLine>(std::move(readFd), style, std::move(label));
+    line = std::make_shared<FrameLine>(std::move(readFd), std::move(timesFd), style, std::move(label));
   } catch (const Failure& failure) {
     throw ToError(env, failure);
   }

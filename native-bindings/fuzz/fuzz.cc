@@ -5,15 +5,16 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
 
 #include "failure.h"
+#include "frame_stream.h"
 #include "label.h"
 #include "masking.h"
 #include "motion_model.h"
-#include "nut_reader.h"
 #include "nut_writer.h"
 #include "shrink.h"
 
@@ -50,13 +51,13 @@ struct Outcome {
 
 Outcome ReadAll(const std::vector<uint8_t>& bytes, size_t step) {
   MemorySource source(bytes, step);
-  NutReader reader(source);
+  FrameStream stream(source);
   Outcome outcome;
   try {
-    const VideoInfo info = reader.ReadHeader();
+    const VideoInfo info = stream.ReadHeader();
     std::vector<uint8_t> pixels(FrameBytes(info));
-    NutReader::Frame frame;
-    while (outcome.frames < 1000 && reader.ReadFrame(pixels.data(), &frame)) outcome.frames++;
+    int64_t pts;
+    while (outcome.frames < 1000 && stream.ReadFrame(pixels.data(), &pts)) outcome.frames++;
   } catch (const Failure&) {
     outcome.failed = true;
   }
@@ -151,6 +152,29 @@ int main() {
       const uint32_t crc = NutCrc(&damaged[at + 1], size);
       for (int i = 0; i < 4; i++) damaged[at + 1 + size + i] = static_cast<uint8_t>(crc >> (24 - 8 * i));
     }
+    ReadAll(damaged, 1 << 20);
+  }
+
+  // The same pictures in YUV4MPEG2.
+  std::vector<uint8_t> plain;
+  const auto say = [&](const char* text) { plain.insert(plain.end(), text, text + std::strlen(text)); };
+  say("YUV4MPEG2 W17 H9 F25:1 Ip A1:1 C420jpeg XYSCSS=420JPEG\n");
+  for (int i = 0; i < 4; i++) {
+    say(i == 2 ? "FRAME Ip\n" : "FRAME\n");
+    plain.insert(plain.end(), pixels.begin(), pixels.end());
+  }
+  for (const size_t step : {size_t{1}, size_t{7}, size_t{1} << 20}) {
+    const Outcome whole = ReadAll(plain, step);
+    Require(!whole.failed && whole.frames == 4, "YUV4MPEG2 is not read back");
+  }
+  for (size_t length = 0; length < plain.size(); length++) {
+    const std::vector<uint8_t> cut(plain.begin(), plain.begin() + length);
+    Require(ReadAll(cut, 1 << 20).frames < 4, "a cut stream gives all frames");
+  }
+  for (int round = 0; round < 100000; round++) {
+    std::vector<uint8_t> damaged = plain;
+    const int32_t reach = round % 2 ? 64 : static_cast<int32_t>(damaged.size());
+    for (int32_t i = 1 + below(4); i > 0; i--) damaged[below(reach)] = static_cast<uint8_t>(random());
     ReadAll(damaged, 1 << 20);
   }
 

@@ -14,7 +14,8 @@ import { sha256File, writeDurably } from '../platform/durable-file.js';
 import { withJoined } from '../platform/joined-file.js';
 import { decisionsForm, zonesForm } from '../redaction/forms.js';
 import type { CopyLabel } from '../redaction/label.js';
-import { defaultRedaction, redactFile, reportOf } from '../redaction/redact.js';
+import { redactFile } from '../redaction/apart.js';
+import { defaultRedaction, reportOf } from '../redaction/redact.js';
 import { define, progressBar, type CommonOptions } from './command.js';
 import { overlapText, readJson } from './request.js';
 

@@ -184,7 +184,7 @@ async function prepareItem(
   position: number,
   run: Run & { readonly signal: AbortSignal },
 ): Promise<RequestItem | null> {
-  const redactor = await redactorOf(ctx);
+  const redactor = redactorOf(ctx);
   const { sha256, sizeBytes } = await copyOut(ctx, segment, join(ctx.dataDir, paths.original), run.signal);
   const initialisation = await copyInit(ctx, segment, paths.original, run.signal);
   const output = await folderFor(ctx, paths.redacted);

@@ -57,7 +57,7 @@ export async function renderItem(
   run: Run & { readonly signal: AbortSignal },
 ): Promise<RenderedItem> {
   const { analysis, decisions, frames } = item;
-  const redactor = await redactorOf(ctx);
+  const redactor = redactorOf(ctx);
   const output = await folderFor(ctx, item.output);
   await redactor.renderCopy(
     {

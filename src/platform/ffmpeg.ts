@@ -77,8 +77,10 @@ export interface DecodeEnd {
 }
 
 export interface Decoding {
-  /** For `openFrameLine` or `checkFrames`, which own it from then on. */
+  /** For `openFrameLine`, which owns it from then on: the pictures. */
   readonly readFd: number;
+  /** Likewise: the time of every frame, as a stream of small pictures. */
+  readonly timesFd: number;
   readonly pid: number | undefined;
   /**
    * Settles when ffmpeg has ended. Damage is told in two grades, because real recorders leave small damage behind (a first
@@ -91,8 +93,10 @@ export interface Decoding {
 }
 
 /**
- * Decodes the first video track, upright, to raw yuv420p frames with their time stamps (NUT) on a pipe. All passes over one file that
- * use the same binary deliver the same frames with the same stamps, whatever their size and pixel format.
+ * Decodes the first video track, upright, to raw yuv420p frames on a pipe, and their time stamps on another. All passes over one
+ * file that use the same binary deliver the same frames with the same stamps, whatever their size and pixel format.
+ *
+ * The frames are YUV4MPEG2, which knows no times: NUT does, but then ffmpeg copies every frame once more.
  */
 export async function startDecoder(request: DecodeRequest): Promise<Decoding> {
   const binary = await findFfmpeg();
@@ -101,38 +105,43 @@ export async function startDecoder(request: DecodeRequest): Promise<Decoding> {
   assertPlainFile(request.input, doing);
   const inputArguments = [...inputOptions, '-i', fileName(request.input)];
   const kind = await describePicture(binary, inputArguments, request.input, request.signal);
+  const pictures = [
+    ...pictureFilters(kind, size),
+    ...(request.padToEven === true ? ['pad=ceil(iw/2)*2:ceil(ih/2)*2'] : []),
+    'format=yuv420p',
+    'split',
+  ];
   const command = Ffmpeg()
     .input(fileName(request.input))
     .inputOptions(...inputOptions, ...seekTo(request.fromS), ...threads(request.threads))
+    .complexFilter([`[0:V:0]${pictures.join(',')}[all][frames]`, `[all]${corner}[times]`])
+    // First of the two: a time is then always written before its picture, and whoever has the picture does not wait in vain.
+    .output('pipe:4')
+    .outputOptions('-map', '[times]', ...rawFrames(binary), '-flush_packets', '1')
     .output('pipe:3')
-    .videoFilters([
-      ...pictureFilters(kind, size),
-      ...(request.padToEven === true ? ['pad=ceil(iw/2)*2:ceil(ih/2)*2'] : []),
-      'format=yuv420p',
-    ])
-    .outputOptions('-map', '0:V:0', ...rawFrames(binary));
-  const { run, readFds } = startWithPipes(binary, command, 1, doing, request);
-  return { readFd: readFds[0] ?? -1, pid: run.pid, done: judged(run, doing), stop: run.stop };
+    .outputOptions('-map', '[frames]', ...plainFrames(binary));
+  const { run, readFds } = startWithPipes(binary, command, 2, doing, request);
+  const [readFd = -1, timesFd = -1] = readFds;
+  return { readFd, timesFd, pid: run.pid, done: judged(run, doing), stop: run.stop };
 }
 
+/** Of a frame of which only the time is of interest; costs nothing. */
+const corner = 'crop=min(iw\\,16):min(ih\\,16):0:0';
 const threads = (count: number | undefined): string[] => (count === undefined ? [] : ['-threads', String(count)]);
 /** To the last key frame before it, and decoded from there. */
 const seekTo = (seconds: number | undefined): string[] =>
   seconds === undefined || seconds <= 0 ? [] : ['-ss', seconds.toFixed(3), '-noaccurate_seek'];
+const nothingElse = ['-an', '-sn', '-dn', '-map_metadata', '-1'];
 const rawFrames = (binary: FfmpegBinary): string[] => [
-  ...['-an', '-sn', '-dn', '-map_metadata', '-1'],
+  ...nothingElse,
   ...everyFrame(binary),
   ...['-c:v', 'rawvideo', '-f', 'nut', '-write_index', '0'],
 ];
-
-export interface SparseDecoding extends Decoding {
-  /** Every frame, of 16 by 16 pixels: only its time is of interest. `readFd` delivers the pictures. */
-  readonly timesFd: number;
-}
+const plainFrames = (binary: FfmpegBinary): string[] => [...nothingElse, ...everyFrame(binary), '-f', 'yuv4mpegpipe'];
 
 /**
  * Decodes only to look: a picture of `size` at most `perSecond` times a second, the first frame among them, and besides the
- * time of every frame as `startDecoder` gives it. Decoding leaves out the smoothing of block edges, which nobody misses in
+ * time of every frame as `startDecoder` gives it; both are NUT, since not every frame has a picture. Decoding leaves out the smoothing of block edges, which nobody misses in
  * a picture made small, and a frame that nobody looks at costs nothing but its decoding.
  */
 export async function startSparseDecoder(
@@ -141,7 +150,7 @@ export async function startSparseDecoder(
     readonly size: { readonly width: number; readonly height: number };
     readonly perSecond: number;
   },
-): Promise<SparseDecoding> {
+): Promise<Decoding> {
   const binary = await findFfmpeg();
   const { input, size, perSecond, signal } = request;
   const doing = `Decoding ${input}`;
@@ -157,7 +166,7 @@ export async function startSparseDecoder(
     .inputOptions(...inputOptions, '-skip_loop_filter', 'all')
     .complexFilter([
       `[0:V:0]${[...progressive, 'split'].join(',')}[all][few]`,
-      '[all]scale=16:16:flags=neighbor,format=yuv420p[times]',
+      `[all]${corner},format=yuv420p[times]`,
       `[few]select=${due},${pictureFilters({ ...kind, interlaced: false }, size).join(',')},format=yuv420p[looks]`,
     ])
     .output('pipe:3')
@@ -338,14 +347,14 @@ export async function startEncoder(request: EncodeRequest): Promise<Encoding> {
   return { writeFd: pipe.writeFd, pid: run.pid, done, stop: run.stop };
 }
 
-export interface BitstreamDecoding extends Decoding {
+export interface BitstreamDecoding extends Omit<Decoding, 'timesFd'> {
   /** H.264 in Annex B goes in here; end it after the last byte. */
   readonly input: Writable;
 }
 
 /**
- * Decodes H.264 that comes in piece by piece to raw yuv420p frames (NUT) on a pipe. Its time stamps only count the frames: a
- * bare bitstream has none.
+ * Decodes H.264 that comes in piece by piece to raw yuv420p frames (YUV4MPEG2) on a pipe, for `checkFrames`. They have no times:
+ * neither has a bare bitstream.
  */
 export async function startBitstreamDecoder(doing: string, options: RunOptions): Promise<BitstreamDecoding> {
   const binary = await findFfmpeg();
@@ -360,7 +369,7 @@ export async function startBitstreamDecoder(doing: string, options: RunOptions):
     )
     .output('pipe:3')
     .videoFilters(['setpts=N', 'format=yuv420p'])
-    .outputOptions(...everyFrame(binary), ...['-c:v', 'rawvideo', '-f', 'nut', '-write_index', '0']);
+    .outputOptions(...plainFrames(binary));
   const pipe = openFramePipe();
   let run: FfmpegProcess;
   try {

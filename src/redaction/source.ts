@@ -49,7 +49,7 @@ export async function openSource(input: string, options: SourceOptions): Promise
   const { color, size } = await pictureOf(input, signal);
   const picture = options.picture ?? size ?? (await uprightSize(input, signal));
   const decoder = await startDecoder({ input, size: picture, padToEven: true, signal, niceness });
-  const line = openFrameLine({ readFd: decoder.readFd, style, label }, signal);
+  const line = openFrameLine({ ...framesOf(decoder), style, label }, signal);
   const close = (): void => {
     line.close();
     decoder.stop();
@@ -74,6 +74,9 @@ export async function openSource(input: string, options: SourceOptions): Promise
     throw error;
   }
 }
+
+/** Pictures with their times; of a decoder that makes a picture of every frame. */
+const framesOf = ({ readFd, timesFd }: Decoding): { readFd: number; timesFd: number } => ({ readFd, timesFd });
 
 async function endOf(input: string, decoder: Decoding, times: FrameTimes): Promise<DecodeEnd> {
   const end = await decoder.done;
@@ -148,7 +151,7 @@ async function lastFrame(
 ): Promise<FrameLine> {
   for (const fromS of [options.fromS, 0]) {
     const decoder = await startDecoder({ ...options, input, size, padToEven: true, fromS });
-    const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' }, options.signal);
+    const line = openFrameLine({ ...framesOf(decoder), style: 'solid' }, options.signal);
     try {
       let frames = 0;
       while ((await line.next()) !== null) frames += 1;
@@ -168,7 +171,7 @@ async function lastFrame(
 /** As the frames will be seen, from the first that can be decoded at all; or why none can. */
 async function uprightSize(input: string, signal?: AbortSignal): Promise<{ width: number; height: number }> {
   const decoder = await startDecoder({ input, signal });
-  const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' }, signal);
+  const line = openFrameLine({ ...framesOf(decoder), style: 'solid' }, signal);
   try {
     const { width, height } = await firstOf(line.header(), decoder);
     return { width, height };

@@ -5,7 +5,8 @@ import { encoderSettings, findFfmpeg, startDecoder } from '../../dist/platform/f
 import { openFrameLine } from '../../dist/platform/native.js';
 import { builtInManifest } from '../../dist/redaction/detectors/manifest.js';
 import { openDetectorPool } from '../../dist/redaction/detectors/pool.js';
-import { analyseFile, defaultRedaction, redactFile, renderCopy } from '../../dist/redaction/redact.js';
+import { redactFile, renderCopy } from '../../dist/redaction/apart.js';
+import { analyseFile, defaultRedaction } from '../../dist/redaction/redact.js';
 
 const [what, input, output] = process.argv.slice(2);
 const settings = { ...defaultRedaction, detector: builtInManifest };
@@ -22,7 +23,7 @@ async function everyFifth() {
   const pool = openDetectorPool({ minScore: 0.1, vehicles: true, workers: 2, manifestPath: builtInManifest });
   const size = pool.sizeFor(JSON.parse(process.env.PICTURE ?? '{"width":1920,"height":1080}'));
   const decoder = await startDecoder({ input, size });
-  const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' });
+  const line = openFrameLine({ readFd: decoder.readFd, timesFd: decoder.timesFd, style: 'solid' });
   await line.header();
   const underWay = new Set();
   let frames = 0;

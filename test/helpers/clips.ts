@@ -38,7 +38,7 @@ export interface Seen extends FrameHeader {
 
 export async function look(path: string): Promise<Seen> {
   const decoder = await startDecoder({ input: path, niceness: 0 });
-  const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' });
+  const line = openFrameLine({ readFd: decoder.readFd, timesFd: decoder.timesFd, style: 'solid' });
   try {
     const pts: number[] = [];
     for (let frame = await line.next(); frame !== null; frame = await line.next()) pts.push(frame.pts);

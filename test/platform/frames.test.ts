@@ -58,7 +58,7 @@ test('a decoded picture is looked at in its colours, at an odd size', async () =
   const lossless = ['-c:v', 'libx264', '-qp', '0', '-pix_fmt', 'yuv444p'];
   await makeClip(at('colors.mkv'), 'color=c=0x4080C0:s=35x21:r=5:d=1,format=yuv444p', ...lossless);
   const decoder = await startDecoder({ input: at('colors.mkv') });
-  const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' });
+  const line = openFrameLine({ readFd: decoder.readFd, timesFd: decoder.timesFd, style: 'solid' });
   expect(await line.header()).toMatchObject({ width: 35, height: 21, timeBase: { num: 1 } });
   const rgb = { pixels: new Float32Array(3 * 35 * 21), width: 35, height: 21 };
   for (let index = 0; index < 5; index += 1) {
@@ -176,7 +176,7 @@ test('closed at any moment of its work, a line leaves nothing open, and whoever 
   const [fdsBefore, threadsBefore] = [openFds(), threads()];
   for (let moment = 0; moment < 24; moment += 1) {
     const decoder = await startDecoder({ input: at('large.mp4'), niceness: 0 });
-    const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' });
+    const line = openFrameLine({ readFd: decoder.readFd, timesFd: decoder.timesFd, style: 'solid' });
     const sink = openFramePipe();
     line.writeTo(sink.writeFd);
     const out = moment % 2 === 0 ? readToEnd(sink.readFd) : null;
@@ -209,7 +209,7 @@ test('an encoder or a decoder that has gone ends in an error, not in a dead proc
   };
   const decoder = await startDecoder({ input: at('large.mp4') });
   const broken = openFramePipe();
-  const line = openFrameLine({ readFd: decoder.readFd, style: 'solid' });
+  const line = openFrameLine({ readFd: decoder.readFd, timesFd: decoder.timesFd, style: 'solid' });
   line.writeTo(broken.writeFd);
   closeSync(broken.readFd);
   await expect(pass(line)).rejects.toMatchObject({ code: 'ffmpeg-failed' });

@@ -70,8 +70,14 @@ export interface FrameLine {
   close(): void;
 }
 
-/** Reads raw frames (NUT, yuv420p) that ffmpeg writes into a pipe. Owns `readFd`. */
-export function openFrameLine(options: MaskOptions & { readonly readFd: number }, signal?: AbortSignal): FrameLine {
+/**
+ * Reads raw yuv420p frames that ffmpeg writes into a pipe: NUT, or YUV4MPEG2 with the times on another pipe, a small picture
+ * of NUT for each. Owns `readFd` and `timesFd`.
+ */
+export function openFrameLine(
+  options: MaskOptions & { readonly readFd: number; readonly timesFd?: number | undefined },
+  signal?: AbortSignal,
+): FrameLine {
   const doing = 'Passing frames on';
   let line: NativeLine;
   try {
