@@ -87,6 +87,8 @@ export function intend(
 }
 
 export interface BatchOutcome {
+  /** How long the disk was kept busy with it. */
+  readonly unlinkMs: number;
   readonly deleted: number;
   readonly absent: number;
   readonly derivedRemoved: number;
@@ -138,6 +140,8 @@ export async function carryOut(ctx: RetentionContext, run: BatchRun, batch: read
     run,
     trusted.map((one) => one.segmentId),
   );
+  const began = performance.now();
+  const yields = !batch.some((one) => isUrgent(ctx, one));
   for (const [rootId, path] of paths) {
     const files: Pending[] = [];
     for (const one of byRoot.get(rootId) ?? []) {
@@ -146,19 +150,33 @@ export async function carryOut(ctx: RetentionContext, run: BatchRun, batch: read
       else outcomes.set(one, failure);
     }
     if (files.length === 0) continue;
-    const results = await unlink(ctx, path, files);
+    const results = await unlink(ctx, path, files, yields);
     files.forEach((one, index) => {
-      const missing = new GatewayError('internal', 'The native addon gave no result for a file.');
-      outcomes.set(one, results[index] ?? missing);
+      outcomes.set(one, results[index] ?? new GatewayError('internal', 'The native addon gave no result for a file.'));
     });
   }
+  const unlinkMs = performance.now() - began;
   run.onStep?.('files-unlinked');
   const failed = outcomes.size === 0 ? [] : finish(ctx, run, outcomes);
   const count = (what: UnlinkOutcome): number => [...outcomes.values()].filter((outcome) => outcome === what).length;
-  return { deleted: count('unlinked'), absent: count('absent'), derivedRemoved: removed, failed, problems };
+  return { deleted: count('unlinked'), absent: count('absent'), derivedRemoved: removed, failed, problems, unlinkMs };
 }
 
-async function unlink(ctx: RetentionContext, rootPath: string, files: readonly Pending[]): Promise<Outcome[]> {
+/** So near to its legal limit that nothing else goes before it: half of the margin is used up. */
+export function isUrgent(
+  { store, marginUs }: RetentionContext,
+  one: { readonly cameraId: string; readonly startUs: number },
+): boolean {
+  const camera = findCamera(store.db, one.cameraId);
+  return camera === null || store.clock.nowUs() >= legalLimitUs(camera, one.startUs) - marginUs / 2;
+}
+
+async function unlink(
+  ctx: RetentionContext,
+  rootPath: string,
+  files: readonly Pending[],
+  yields: boolean,
+): Promise<Outcome[]> {
   try {
     return await (ctx.unlink ?? unlinkManyBeneath)(
       rootPath,
@@ -166,6 +184,7 @@ async function unlink(ctx: RetentionContext, rootPath: string, files: readonly P
         relativePath: one.path,
         expected: { inode: BigInt(one.inode), sizeBytes: BigInt(one.sizeBytes) },
       })),
+      { yields },
     );
   } catch (error) {
     // Some may be gone and some not: none is reported as done, and the next sweep asks the disk.

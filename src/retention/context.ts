@@ -146,4 +146,5 @@ export interface RetentionResult extends RetentionPlan {
 }
 
 export const maxListed = 1000;
-export const defaultBatchSize = 100;
+/** One sync for each folder and three for the records: more at once would keep the API waiting. */
+export const defaultBatchSize = 200;

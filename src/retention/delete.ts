@@ -1,4 +1,5 @@
 /** A sweep: everything that is due now, batch by batch, oldest first. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CameraPolicy } from '../domain/camera.js';
 import { assertMargin, deletionRecordUs } from '../domain/retention.js';
 import type { Segment } from '../domain/segment.js';
@@ -11,7 +12,7 @@ import { segmentsDue, type SegmentCursor } from '../store/segments.js';
 import { rememberSweep } from '../store/sweep-history.js';
 import { putSweepState } from '../store/sweep-state.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
-import { carryOut, intend, type BatchRun } from './batch.js';
+import { carryOut, intend, isUrgent, type BatchRun } from './batch.js';
 import { noteBrake, type Braked } from './brake.js';
 import {
   defaultBatchSize,
@@ -22,6 +23,7 @@ import {
   type RootProblem,
 } from './context.js';
 import { cutoffOf, fateIn, planDeletions, planSweep, situationAt, type Situation } from './plan.js';
+import { makePace, type Pace } from './pace.js';
 import { applyDueChanges } from './policy.js';
 import { finishOpen, takeRetentionLock, type Recovery } from './recovery.js';
 import {
@@ -90,6 +92,7 @@ interface Tally extends Recovery {
   heldMeanwhile: number;
   /** Holds as the plan saw them: one that came since is met, and counted, where the intent is committed. */
   readonly situation: Situation;
+  readonly pace: Pace;
   /** What this sweep deleted of each camera that it came to the end of. */
   readonly swept: Map<string, { segments: number; footageUs: number }>;
 }
@@ -103,7 +106,13 @@ async function sweep(
 ): Promise<RetentionResult> {
   const { db } = ctx.store;
   run.onStep?.('sweep-begun');
-  const tally: Tally = { ...(await finishOpen(ctx, run)), heldMeanwhile: 0, situation, swept: new Map() };
+  const tally: Tally = {
+    ...(await finishOpen(ctx, run)),
+    heldMeanwhile: 0,
+    situation,
+    pace: makePace(),
+    swept: new Map(),
+  };
   for (const camera of listCameras(db)) {
     if (run.signal?.aborted === true) break;
     if (tally.stuck.has(camera.cameraId)) continue;
@@ -170,6 +179,9 @@ async function sweepCamera(
         // Nothing of a whole batch: the disk refuses. More intents would only be more to try again.
         if (outcome.deleted + outcome.absent === 0) return;
         whole = whole && outcome.failed.length + outcome.problems.length === 0;
+        const urgent = candidates.some((segment) => isUrgent(ctx, segment));
+        const pauseMs = tally.pace.pauseMs({ files: pending.length, tookMs: outcome.unlinkMs, urgent });
+        if (pauseMs > 0) await pause(pauseMs, run.signal);
       }
     }
     if (after === null || candidates.length < found.length) {
@@ -179,6 +191,10 @@ async function sweepCamera(
     }
   }
 }
+
+/** Ends early, and without a word, when the sweep is to end. */
+const pause = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
+  sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
 
 const footageOf = (segments: readonly Segment[]): number =>
   segments.reduce((sum, { startUs, endUs, state }) => sum + (state === 'missing' ? 0 : endUs - startUs), 0);
