@@ -48,6 +48,7 @@ export function intend(
   let held = 0;
   try {
     const pending = store.act(run.actor, (note) => {
+      held = 0;
       const nowUs = clock.nowUs();
       const camera = getCamera(db, cameraId);
       const situation = situationAt(ctx, nowUs);
@@ -203,6 +204,7 @@ function finish(
   const { db } = store;
   const failed: { path: string; reason: string }[] = [];
   store.act(run.actor, (note) => {
+    failed.length = 0;
     const nowUs = store.clock.nowUs();
     for (const [cameraId, entries] of groupBy([...outcomes], ([one]) => one.cameraId)) {
       const done: { deletion: number; result: string }[] = [];

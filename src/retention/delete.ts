@@ -1,9 +1,11 @@
 /** A sweep: everything that is due now, batch by batch, oldest first. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CameraPolicy } from '../domain/camera.js';
-import { assertMargin, deletionRecordUs } from '../domain/retention.js';
+import { assertMargin, deletionRecordUs, legalLimitUs } from '../domain/retention.js';
 import type { Segment } from '../domain/segment.js';
-import { listCameras, recordingLiveOnly } from '../store/cameras.js';
+import { formatUtc } from '../domain/time.js';
+import { spending } from '../platform/reserve.js';
+import { findCamera, listCameras, recordingLiveOnly } from '../store/cameras.js';
 import { truncateWal } from '../store/database.js';
 import { expireRecords, failingCameras, wasRefused } from '../store/deletions.js';
 import { overdueQuarantine } from '../store/quarantine.js';
@@ -53,7 +55,7 @@ const nothingDone = {
 export async function applyDeletions(ctx: RetentionContext, run: RetentionRun = {}): Promise<RetentionResult> {
   assertMargin(ctx.marginUs);
   const { clock } = ctx.store;
-  const release = takeRetentionLock(ctx.dataDir);
+  const release = takeRetentionLock(ctx);
   if (release === null) {
     return { ...planDeletions(ctx, clock.nowUs()), ...nothingDone, refused: 'another sweep is under way' };
   }
@@ -85,6 +87,8 @@ function refuse({ store, log }: RetentionContext, run: BatchRun, doubt: string):
     note('retention.refused', 'gateway', { reason: doubt });
   });
 }
+
+const reserveTask = { kind: 'disk-full', subject: 'gateway:data' } as const;
 
 type SweepRun = BatchRun & { readonly synchronised: boolean | null };
 
@@ -136,7 +140,8 @@ async function sweep(
   const ended = endSweep(ctx, run, result, braked, tally.swept);
   run.onStep?.('sweep-committed');
   // After a purge nothing of the removed rows may stay in the database or its WAL.
-  if (!truncateWal(db)) ctx.log.warn('the WAL is being read and was not emptied; the next sweep tries again');
+  if (!spending(ctx.reserve, () => truncateWal(db)))
+    ctx.log.warn('the WAL is being read and was not emptied; the next sweep tries again');
   run.onStep?.('wal-truncated');
   return ended;
 }
@@ -236,6 +241,15 @@ function addProblems(tally: Tally, problems: readonly RootProblem[]): void {
   }
 }
 
+/** When the oldest of what is due in a root, as far as it is listed, comes to its legal limit: how long there is to mend it. */
+function firstLimitOf({ store }: RetentionContext, rootId: string, { segments }: RetentionPlan): string {
+  const limits = segments.flatMap((segment) => {
+    const camera = segment.rootId === rootId ? findCamera(store.db, segment.cameraId) : null;
+    return camera === null ? [] : [legalLimitUs(camera, segment.startUs)];
+  });
+  return limits.length === 0 ? '' : ` The legal limit of what is due there is ${formatUtc(Math.min(...limits))}.`;
+}
+
 /** What the sweep found goes into the log, the clock it ran by is remembered, and tasks are opened and closed. */
 function endSweep(
   ctx: RetentionContext,
@@ -246,6 +260,8 @@ function endSweep(
 ): RetentionResult {
   const { store } = ctx;
   const { db } = store;
+  // After what was deleted: that has made room.
+  const hasReserve = ctx.reserve?.fill() ?? true;
   const doubts = listRoots(db).flatMap(({ id }) => {
     const { problem } = lookAtRoot(db, id, ctx.rootPath(id));
     return problem === null ? [] : [{ rootId: id, detail: problem }];
@@ -264,7 +280,7 @@ function endSweep(
       open(
         'root-untrusted',
         `root:${rootId}`,
-        `Nothing in this root is deleted, and its footage grows older: ${detail}`,
+        `Nothing in this root is deleted, and its footage grows older: ${detail}.${firstLimitOf(ctx, rootId, result)}`,
       );
     }
     for (const { rootId, files } of overdueQuarantine(db, nowUs, ctx.marginUs)) {
@@ -278,6 +294,12 @@ function endSweep(
     for (const { cameraId, label } of recordingLiveOnly(db)) {
       const detail = `Camera "${label}" may show and not record, and recordings of it were found. Stop its recording in the VMS, and tell legal. What is there is neither held nor handed over, and goes like any other footage at the latest.`;
       open('live-only-recorded', `camera:${cameraId}`, detail);
+    }
+    if (hasReserve) closeTask(db, reserveTask.kind, reserveTask.subject, nowUs);
+    else {
+      const detail =
+        'The disk of the data folder is full or nearly so. Deletion goes on in the room that was kept for it, and stops when that is used up. Free space there.';
+      open(reserveTask.kind, reserveTask.subject, detail);
     }
     closeTask(db, clockTask.kind, clockTask.subject, nowUs);
     const { kind: unsynchronised, subject: clock } = unsynchronisedTask;

@@ -1,5 +1,6 @@
 /** Finishes deletions that were begun: by a run that was killed, or one that failed. At every start, before anything else. */
 import { join } from 'node:path';
+import { spending } from '../platform/reserve.js';
 import { finishIntent, openIntentsAfter, type DeletionRow } from '../store/deletions.js';
 import { holdsCovering } from '../store/holds.js';
 import { takeLock } from '../store/process-lock.js';
@@ -23,14 +24,19 @@ export interface Recovery {
 }
 
 /** Only one process deletes at a time: two would judge the same intent from different sides of an unlink. */
-export const takeRetentionLock = (dataDir: string): (() => void) | null => takeLock(join(dataDir, 'retention.lock'));
+export const takeRetentionLock = ({
+  dataDir,
+  reserve,
+}: Pick<RetentionContext, 'dataDir' | 'reserve'>): (() => void) | null =>
+  // SQLite writes a page for it.
+  spending(reserve, () => takeLock(join(dataDir, 'retention.lock')));
 
 /**
  * Finishes what is open, and gives what that was. A file that is gone has the result "already-absent". Where another process
  * is at it, nothing is done here.
  */
 export async function recoverDeletions(ctx: RetentionContext, run: RetentionRun = {}): Promise<Recovery> {
-  const release = takeRetentionLock(ctx.dataDir);
+  const release = takeRetentionLock(ctx);
   if (release === null) {
     ctx.log.info('open deletions are being finished by another process');
     return noRecovery();
