@@ -23,6 +23,7 @@ import { clockSynchronised } from './platform/clock-sync.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import { readOrMakeKey, readPrivateKey } from './platform/keys.js';
 import { makeLog, type Log } from './platform/log.js';
+import { askFolder } from './platform/patience.js';
 import { makeReserve } from './platform/reserve.js';
 import { systemUptime } from './platform/uptime.js';
 import { version } from './platform/version.js';
@@ -155,6 +156,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         registerFoundCamera(store, note, cameraId, label);
       },
     };
+    await Promise.all(config.roots.map(({ path }) => askFolder(path)));
     putSeenRoots(recordings);
     const retention: RetentionContext = {
       // What retention writes down may use the room that is kept for it.

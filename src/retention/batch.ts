@@ -9,11 +9,12 @@ import { legalLimitUs } from '../domain/retention.js';
 import type { Segment } from '../domain/segment.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { unlinkManyBeneath, type UnlinkOutcome } from '../platform/native.js';
+import { withPatience } from '../platform/patience.js';
 import { findCamera, getCamera } from '../store/cameras.js';
 import { finishIntent, insertIntent, noteFailure, type DeletionIntent, type DeletionRow } from '../store/deletions.js';
 import { findById, removeSegment, setSegmentState } from '../store/segments.js';
 import { closeTask, openTask } from '../store/tasks.js';
-import type { RetentionContext, RetentionRun, RootProblem } from './context.js';
+import { defaultPatienceMs, type RetentionContext, type RetentionRun, type RootProblem } from './context.js';
 import { removeDerivedOf } from './derived.js';
 import { fateIn, situationAt } from './plan.js';
 import { lookAtRoot } from './trust.js';
@@ -179,13 +180,15 @@ async function unlink(
   yields: boolean,
 ): Promise<Outcome[]> {
   try {
-    return await (ctx.unlink ?? unlinkManyBeneath)(
-      rootPath,
-      files.map((one) => ({
-        relativePath: one.path,
-        expected: { inode: BigInt(one.inode), sizeBytes: BigInt(one.sizeBytes) },
-      })),
-      { yields },
+    return await withPatience(rootPath, ctx.patienceMs ?? defaultPatienceMs, () =>
+      (ctx.unlink ?? unlinkManyBeneath)(
+        rootPath,
+        files.map((one) => ({
+          relativePath: one.path,
+          expected: { inode: BigInt(one.inode), sizeBytes: BigInt(one.sizeBytes) },
+        })),
+        { yields },
+      ),
     );
   } catch (error) {
     // Some may be gone and some not: none is reported as done, and the next sweep asks the disk.

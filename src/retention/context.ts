@@ -26,6 +26,8 @@ export interface RetentionContext {
   readonly brake?: BrakeSettings;
   /** Room to write down deletions when the disk is full; `store.act` spends it too, so what is done in an act may begin anew. */
   readonly reserve?: Reserve;
+  /** How long a disk may take for one batch; then the others go on without it. */
+  readonly patienceMs?: number;
   /** Removes files; the native one unless a test makes it fail. */
   readonly unlink?: typeof unlinkManyBeneath;
 }
@@ -149,5 +151,7 @@ export interface RetentionResult extends RetentionPlan {
 }
 
 export const maxListed = 1000;
+/** A busy disk takes seconds for a batch. */
+export const defaultPatienceMs = 300_000;
 /** One sync for each folder and three for the records: more at once would keep the API waiting. */
 export const defaultBatchSize = 200;

@@ -4,6 +4,7 @@ import type { CameraPolicy } from '../domain/camera.js';
 import { assertMargin, deletionRecordUs, legalLimitUs } from '../domain/retention.js';
 import type { Segment } from '../domain/segment.js';
 import { formatUtc } from '../domain/time.js';
+import { askFolder } from '../platform/patience.js';
 import { spending } from '../platform/reserve.js';
 import { findCamera, listCameras, recordingLiveOnly } from '../store/cameras.js';
 import { truncateWal } from '../store/database.js';
@@ -60,6 +61,8 @@ export async function applyDeletions(ctx: RetentionContext, run: RetentionRun = 
     return { ...planDeletions(ctx, clock.nowUs()), ...nothingDone, refused: 'another sweep is under way' };
   }
   try {
+    const roots = listRoots(ctx.store.db);
+    await Promise.all(roots.map(({ id, path }) => askFolder(ctx.rootPath(id) ?? path)));
     const nowUs = clock.nowUs();
     const actor = run.actor ?? 'gateway';
     const synchronised = (await ctx.synchronised?.()) ?? null;

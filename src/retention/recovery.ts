@@ -1,8 +1,10 @@
 /** Finishes deletions that were begun: by a run that was killed, or one that failed. At every start, before anything else. */
 import { join } from 'node:path';
+import { askFolder } from '../platform/patience.js';
 import { spending } from '../platform/reserve.js';
 import { finishIntent, openIntentsAfter, type DeletionRow } from '../store/deletions.js';
 import { holdsCovering } from '../store/holds.js';
+import { listRoots } from '../store/roots.js';
 import { takeLock } from '../store/process-lock.js';
 import { findById, setSegmentState } from '../store/segments.js';
 import { carryOut, type BatchRun, type Pending } from './batch.js';
@@ -64,6 +66,8 @@ export async function finishOpen(ctx: RetentionContext, run: BatchRun): Promise<
   const { db } = ctx.store;
   const size = run.batchSize ?? defaultBatchSize;
   const total = noRecovery();
+  // Everything below looks at roots in the thread that answers the API.
+  await Promise.all(listRoots(db).map(({ id, path }) => askFolder(ctx.rootPath(id) ?? path)));
   const succeeded = new Set<string>();
   let afterId = 0;
   while (run.signal?.aborted !== true) {

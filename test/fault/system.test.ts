@@ -3,12 +3,13 @@ import BetterSqlite3 from 'better-sqlite3';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { openGateway } from '../../src/app.js';
 import { loadConfig } from '../../src/config.js';
 import { legalLimitUs } from '../../src/domain/retention.js';
 import { formatUtc } from '../../src/domain/time.js';
 import { silentLog } from '../../src/platform/log.js';
+import { isStuck } from '../../src/platform/patience.js';
 import { makeReserve } from '../../src/platform/reserve.js';
 import { checkDisk } from '../../src/retention/check-disk.js';
 import type { RetentionContext } from '../../src/retention/context.js';
@@ -172,6 +173,40 @@ describe.skipIf(!mayMount)('a disk that refuses', () => {
     }
     await expectEverythingGone(made);
   });
+});
+
+test.skipIf(!mayMount)('C9 a disk that does not answer: the others go on without it, and it is made good', async () => {
+  const image = join(tempDir(), 'ext4.img');
+  run('dd', 'if=/dev/zero', `of=${image}`, 'bs=1M', 'count=8', 'status=none');
+  run('mkfs.ext4', '-q', image);
+  const made = makeSite({
+    mount: (root) => {
+      mkdirSync(root, { recursive: true });
+      run('mount', '-o', 'loop', image, root);
+      afterTest(() => {
+        run('umount', root);
+      });
+    },
+  });
+  const root = made.rootPath('nvr');
+  // Who writes to it from here on waits in the kernel.
+  run('fsfreeze', '-f', root);
+  try {
+    const impatient = { ...made.retention, patienceMs: 500 };
+    const result = await applyDeletions(impatient);
+    expect(result).toMatchObject({ deleted: 3, problems: [] });
+    expect(result.failed.map(({ path }) => path).sort()).toEqual(['lobby/a.mp4', 'lobby/b.mp4', 'lobby/c.mp4']);
+    expectAlarm(made, 'deletion-failing', 'camera:lobby', 'ETIMEDOUT');
+    expect(isStuck(root)).toBe(true);
+    // Not asked again while it owes an answer: each question would be a thread less.
+    expect(await applyDeletions(impatient)).toMatchObject({ deleted: 0, problems: [{ rootId: 'nvr' }] });
+    expectAlarm(made, 'root-untrusted', 'root:nvr', limitOf(oldest));
+    expect(done(made)).toBe(3);
+  } finally {
+    run('fsfreeze', '-u', root);
+  }
+  await vi.waitUntil(() => !isStuck(root), { timeout: 60_000 });
+  await expectEverythingGone(made);
 });
 
 test.skipIf(!isRoot)('C9 the right to delete was lost: nothing is reported, and it is made good', async () => {
