@@ -96,7 +96,11 @@ export function makeReserve(folder: string, log: Log): Reserve {
       } catch (error) {
         log.warn({ err: toGatewayError(error) }, 'no room is kept for deleting on a full disk');
         // Half of it is in nobody's way, unless that is what the disk has no room for.
-        rmSync(file, { force: true });
+        try {
+          rmSync(file, { force: true });
+        } catch {
+          // Said above: nothing can be written there now, and the next sweep tries again.
+        }
         return false;
       }
     },

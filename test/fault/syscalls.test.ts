@@ -2,7 +2,7 @@
  * A kill, and an error, at each call by which a deletion touches the disk: its own and those of SQLite, as the kernel gets them
  * (test/fault/fault.c). Whatever it was, the next start leaves nothing lost, nothing left over and nothing half done.
  *
- * A sweep makes about a thousand such calls and a recovery eight hundred, most of them SQLite's on its own files. Of the
+ * A sweep of six files makes about 865 such calls and a recovery 650, most of them SQLite's on its own files. Of the
  * others all are taken, of SQLite's every thirteenth. TREDIVE_FAULTS=all takes all of them, each with every errno that fits.
  */
 import { execFileSync, fork, type ChildProcess } from 'node:child_process';
