@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -143,18 +144,44 @@ Outcome UnlinkOne(int root, const Expected& expected, Unsynced& unsynced, size_t
   return outcome;
 }
 
+/**
+ * I/O priority of this thread of the pool, for as long as it lives. Best effort and the lowest of it, not
+ * idle: whoever is idle may wait for ever on a disk that others keep busy, with the directory's lock held. A
+ * kernel that knows no priorities, or a sandbox that forbids them, changes nothing about what is deleted.
+ */
+class LowIoPriority {
+ public:
+  explicit LowIoPriority(bool wanted) : lowered_(wanted && Set(kLowestBestEffort)) {}
+  ~LowIoPriority() {
+    if (lowered_) Set(kOfItsNiceness);
+  }
+  LowIoPriority(const LowIoPriority&) = delete;
+  LowIoPriority& operator=(const LowIoPriority&) = delete;
+
+ private:
+  // <linux/ioprio.h> is no C++ in some releases; glibc has none. Class in the upper bits, level in the
+  // lower 13.
+  static constexpr int kWhoProcess = 1;
+  static constexpr int kLowestBestEffort = (2 << 13) | 7;
+  static constexpr int kOfItsNiceness = 0;
+  static bool Set(int priority) { return syscall(SYS_ioprio_set, kWhoProcess, 0, priority) == 0; }
+  bool lowered_;
+};
+
 class UnlinkWorker : public Napi::AsyncWorker {
  public:
-  UnlinkWorker(Napi::Env env, std::string root, std::vector<Expected> files)
+  UnlinkWorker(Napi::Env env, std::string root, std::vector<Expected> files, bool yields)
       : Napi::AsyncWorker(env),
         deferred_(Napi::Promise::Deferred::New(env)),
         root_(std::move(root)),
         files_(std::move(files)),
+        yields_(yields),
         outcomes_(files_.size()) {}
 
   Napi::Promise promise() const { return deferred_.Promise(); }
 
   void Execute() override {
+    const LowIoPriority priority(yields_);
     // The root itself is configuration and may be reached through links; nothing below it may.
     const UniqueFd root(open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root.valid()) {
@@ -198,6 +225,7 @@ class UnlinkWorker : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred_;
   std::string root_;
   std::vector<Expected> files_;
+  bool yields_;
   std::vector<Outcome> outcomes_;
 };
 
@@ -231,7 +259,8 @@ Napi::Value UnlinkBeneath(const Napi::CallbackInfo& info) {
     files.push_back({BytesOf(file.Get("path")), Unsigned(file.Get("inode")), Unsigned(file.Get("sizeBytes")),
                      Optional(file.Get("device")), Optional(file.Get("modifiedUs"))});
   }
-  auto* worker = new UnlinkWorker(info.Env(), std::move(root), std::move(files));
+  auto* worker =
+      new UnlinkWorker(info.Env(), std::move(root), std::move(files), info[2].As<Napi::Boolean>().Value());
   const Napi::Promise promise = worker->promise();
   worker->Queue();
   return promise;

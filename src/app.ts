@@ -23,6 +23,8 @@ import { clockSynchronised } from './platform/clock-sync.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import { readOrMakeKey, readPrivateKey } from './platform/keys.js';
 import { makeLog, type Log } from './platform/log.js';
+import { askFolder } from './platform/patience.js';
+import { makeReserve } from './platform/reserve.js';
 import { systemUptime } from './platform/uptime.js';
 import { version } from './platform/version.js';
 import { ageByContent, ageByName } from './recordings/age.js';
@@ -105,7 +107,8 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
   const clock = options.clock ?? systemClock;
   const log = options.log ?? makeLog(config.log.level);
   const dataDir = config.data;
-  const db = openDatabase(databaseFile(dataDir));
+  const reserve = makeReserve(dataDir, log);
+  const db = reserve.spend(() => openDatabase(databaseFile(dataDir)));
   try {
     const keys = openKeys(db, dataDir);
     const origin = readOrigin(db) ?? originOf(config);
@@ -153,9 +156,12 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         registerFoundCamera(store, note, cameraId, label);
       },
     };
+    await Promise.all(config.roots.map(({ path }) => askFolder(path)));
     putSeenRoots(recordings);
     const retention: RetentionContext = {
-      store,
+      // What retention writes down may use the room that is kept for it.
+      store: { ...store, act: (actor, work) => reserve.spend(() => store.act(actor, work)) },
+      reserve,
       log,
       dataDir,
       marginUs: Math.round(config.retention.marginHours * hourUs),

@@ -7,6 +7,7 @@ import { closeSync, constants, fsyncSync, opendirSync, openSync, readSync, statS
 import { join } from 'node:path';
 import { inodeText } from './file-identity.js';
 import { native } from './native.js';
+import { isStuck } from './patience.js';
 
 declare module './native/addon.js' {
   interface Addon {
@@ -38,7 +39,7 @@ export const inodeOf = (path: string): string => inodeText(statSync(path, { bigi
 const doubt = (problem: string): FolderVerdict => ({ problem, certain: true });
 
 /**
- * Compares a folder with what is known of it. Missing, no folder, another inode, another marker, read-only where it could be
+ * Compares a folder with what is known of it. Missing, not answering, no folder, another inode, another marker, read-only where it could be
  * written to, or empty. Never throws for what is or is not there. Synchronous: a few system calls.
  */
 export function judgeFolder(
@@ -47,6 +48,8 @@ export function judgeFolder(
   known: KnownFolder,
   { mayBeEmpty = false }: { readonly mayBeEmpty?: boolean } = {},
 ): FolderVerdict {
+  // What follows would wait in the kernel, and everybody with it.
+  if (isStuck(path)) return doubt(`${path} does not answer; is its disk or server down?`);
   try {
     if (!statSync(path).isDirectory()) return doubt(`${path} is not a folder`);
     const inode = inodeOf(path);

@@ -1,6 +1,7 @@
 /** Compares roots with the index, both ways, once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError, toGatewayError } from '../errors.js';
+import { askFolder } from '../platform/patience.js';
 import { listQuarantine, removeQuarantine } from '../store/quarantine.js';
 import { markScanned } from '../store/roots.js';
 import { countMissing, hasSegments, markReturned } from '../store/segments.js';
@@ -82,6 +83,7 @@ export async function scanRoots(ctx: RecordingsContext, run: ScanRun = {}): Prom
     total.refused.push({ rootId: root.id, reason });
   };
   for (const root of acceptedFirst(ctx, run.acceptRoots ?? [])) {
+    await askFolder(root.path);
     const problem = rootProblem(ctx.store.db, root.id, root.path);
     if (problem !== null) {
       refuse(root, problem);

@@ -9,11 +9,12 @@ import { legalLimitUs } from '../domain/retention.js';
 import type { Segment } from '../domain/segment.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { unlinkManyBeneath, type UnlinkOutcome } from '../platform/native.js';
+import { withPatience } from '../platform/patience.js';
 import { findCamera, getCamera } from '../store/cameras.js';
 import { finishIntent, insertIntent, noteFailure, type DeletionIntent, type DeletionRow } from '../store/deletions.js';
 import { findById, removeSegment, setSegmentState } from '../store/segments.js';
 import { closeTask, openTask } from '../store/tasks.js';
-import type { RetentionContext, RetentionRun, RootProblem } from './context.js';
+import { defaultPatienceMs, type RetentionContext, type RetentionRun, type RootProblem } from './context.js';
 import { removeDerivedOf } from './derived.js';
 import { fateIn, situationAt } from './plan.js';
 import { lookAtRoot } from './trust.js';
@@ -48,6 +49,7 @@ export function intend(
   let held = 0;
   try {
     const pending = store.act(run.actor, (note) => {
+      held = 0;
       const nowUs = clock.nowUs();
       const camera = getCamera(db, cameraId);
       const situation = situationAt(ctx, nowUs);
@@ -87,6 +89,8 @@ export function intend(
 }
 
 export interface BatchOutcome {
+  /** How long the disk was kept busy with it. */
+  readonly unlinkMs: number;
   readonly deleted: number;
   readonly absent: number;
   readonly derivedRemoved: number;
@@ -138,6 +142,8 @@ export async function carryOut(ctx: RetentionContext, run: BatchRun, batch: read
     run,
     trusted.map((one) => one.segmentId),
   );
+  const began = performance.now();
+  const yields = !batch.some((one) => isUrgent(ctx, one));
   for (const [rootId, path] of paths) {
     const files: Pending[] = [];
     for (const one of byRoot.get(rootId) ?? []) {
@@ -146,26 +152,43 @@ export async function carryOut(ctx: RetentionContext, run: BatchRun, batch: read
       else outcomes.set(one, failure);
     }
     if (files.length === 0) continue;
-    const results = await unlink(ctx, path, files);
+    const results = await unlink(ctx, path, files, yields);
     files.forEach((one, index) => {
-      const missing = new GatewayError('internal', 'The native addon gave no result for a file.');
-      outcomes.set(one, results[index] ?? missing);
+      outcomes.set(one, results[index] ?? new GatewayError('internal', 'The native addon gave no result for a file.'));
     });
   }
+  const unlinkMs = performance.now() - began;
   run.onStep?.('files-unlinked');
   const failed = outcomes.size === 0 ? [] : finish(ctx, run, outcomes);
   const count = (what: UnlinkOutcome): number => [...outcomes.values()].filter((outcome) => outcome === what).length;
-  return { deleted: count('unlinked'), absent: count('absent'), derivedRemoved: removed, failed, problems };
+  return { deleted: count('unlinked'), absent: count('absent'), derivedRemoved: removed, failed, problems, unlinkMs };
 }
 
-async function unlink(ctx: RetentionContext, rootPath: string, files: readonly Pending[]): Promise<Outcome[]> {
+/** So near to its legal limit that nothing else goes before it: half of the margin is used up. */
+export function isUrgent(
+  { store, marginUs }: RetentionContext,
+  one: { readonly cameraId: string; readonly startUs: number },
+): boolean {
+  const camera = findCamera(store.db, one.cameraId);
+  return camera === null || store.clock.nowUs() >= legalLimitUs(camera, one.startUs) - marginUs / 2;
+}
+
+async function unlink(
+  ctx: RetentionContext,
+  rootPath: string,
+  files: readonly Pending[],
+  yields: boolean,
+): Promise<Outcome[]> {
   try {
-    return await (ctx.unlink ?? unlinkManyBeneath)(
-      rootPath,
-      files.map((one) => ({
-        relativePath: one.path,
-        expected: { inode: BigInt(one.inode), sizeBytes: BigInt(one.sizeBytes) },
-      })),
+    return await withPatience(rootPath, ctx.patienceMs ?? defaultPatienceMs, () =>
+      (ctx.unlink ?? unlinkManyBeneath)(
+        rootPath,
+        files.map((one) => ({
+          relativePath: one.path,
+          expected: { inode: BigInt(one.inode), sizeBytes: BigInt(one.sizeBytes) },
+        })),
+        { yields },
+      ),
     );
   } catch (error) {
     // Some may be gone and some not: none is reported as done, and the next sweep asks the disk.
@@ -184,6 +207,7 @@ function finish(
   const { db } = store;
   const failed: { path: string; reason: string }[] = [];
   store.act(run.actor, (note) => {
+    failed.length = 0;
     const nowUs = store.clock.nowUs();
     for (const [cameraId, entries] of groupBy([...outcomes], ([one]) => one.cameraId)) {
       const done: { deletion: number; result: string }[] = [];

@@ -4,6 +4,7 @@ import type { BrakeSettings, DueFootage } from '../domain/brake.js';
 import type { Vote } from '../domain/two-persons.js';
 import type { Log } from '../platform/log.js';
 import type { unlinkManyBeneath } from '../platform/native.js';
+import type { Reserve } from '../platform/reserve.js';
 import type { Uptime } from '../platform/uptime.js';
 import type { Store } from '../store/audit-log.js';
 
@@ -23,6 +24,10 @@ export interface RetentionContext {
   readonly mustBeSynchronised?: boolean;
   /** What a sweep may delete without being asked. Left out, nothing waits: the gateway itself always has it. */
   readonly brake?: BrakeSettings;
+  /** Room to write down deletions when the disk is full; `store.act` spends it too, so what is done in an act may begin anew. */
+  readonly reserve?: Reserve;
+  /** How long a disk may take for one batch; then the others go on without it. */
+  readonly patienceMs?: number;
   /** Removes files; the native one unless a test makes it fail. */
   readonly unlink?: typeof unlinkManyBeneath;
 }
@@ -146,4 +151,7 @@ export interface RetentionResult extends RetentionPlan {
 }
 
 export const maxListed = 1000;
-export const defaultBatchSize = 100;
+/** A busy disk takes seconds for a batch. */
+export const defaultPatienceMs = 300_000;
+/** One sync for each folder and three for the records: more at once would keep the API waiting. */
+export const defaultBatchSize = 200;

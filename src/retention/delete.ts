@@ -1,8 +1,12 @@
 /** A sweep: everything that is due now, batch by batch, oldest first. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CameraPolicy } from '../domain/camera.js';
-import { assertMargin, deletionRecordUs } from '../domain/retention.js';
+import { assertMargin, deletionRecordUs, legalLimitUs } from '../domain/retention.js';
 import type { Segment } from '../domain/segment.js';
-import { listCameras, recordingLiveOnly } from '../store/cameras.js';
+import { formatUtc } from '../domain/time.js';
+import { askFolder } from '../platform/patience.js';
+import { spending } from '../platform/reserve.js';
+import { findCamera, listCameras, recordingLiveOnly } from '../store/cameras.js';
 import { truncateWal } from '../store/database.js';
 import { expireRecords, failingCameras, wasRefused } from '../store/deletions.js';
 import { overdueQuarantine } from '../store/quarantine.js';
@@ -11,7 +15,7 @@ import { segmentsDue, type SegmentCursor } from '../store/segments.js';
 import { rememberSweep } from '../store/sweep-history.js';
 import { putSweepState } from '../store/sweep-state.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
-import { carryOut, intend, type BatchRun } from './batch.js';
+import { carryOut, intend, isUrgent, type BatchRun } from './batch.js';
 import { noteBrake, type Braked } from './brake.js';
 import {
   defaultBatchSize,
@@ -22,6 +26,7 @@ import {
   type RootProblem,
 } from './context.js';
 import { cutoffOf, fateIn, planDeletions, planSweep, situationAt, type Situation } from './plan.js';
+import { makePace, type Pace } from './pace.js';
 import { applyDueChanges } from './policy.js';
 import { finishOpen, takeRetentionLock, type Recovery } from './recovery.js';
 import {
@@ -51,11 +56,13 @@ const nothingDone = {
 export async function applyDeletions(ctx: RetentionContext, run: RetentionRun = {}): Promise<RetentionResult> {
   assertMargin(ctx.marginUs);
   const { clock } = ctx.store;
-  const release = takeRetentionLock(ctx.dataDir);
+  const release = takeRetentionLock(ctx);
   if (release === null) {
     return { ...planDeletions(ctx, clock.nowUs()), ...nothingDone, refused: 'another sweep is under way' };
   }
   try {
+    const roots = listRoots(ctx.store.db);
+    await Promise.all(roots.map(({ id, path }) => askFolder(ctx.rootPath(id) ?? path)));
     const nowUs = clock.nowUs();
     const actor = run.actor ?? 'gateway';
     const synchronised = (await ctx.synchronised?.()) ?? null;
@@ -84,12 +91,15 @@ function refuse({ store, log }: RetentionContext, run: BatchRun, doubt: string):
   });
 }
 
+const reserveTask = { kind: 'disk-full', subject: 'gateway:data' } as const;
+
 type SweepRun = BatchRun & { readonly synchronised: boolean | null };
 
 interface Tally extends Recovery {
   heldMeanwhile: number;
   /** Holds as the plan saw them: one that came since is met, and counted, where the intent is committed. */
   readonly situation: Situation;
+  readonly pace: Pace;
   /** What this sweep deleted of each camera that it came to the end of. */
   readonly swept: Map<string, { segments: number; footageUs: number }>;
 }
@@ -103,7 +113,13 @@ async function sweep(
 ): Promise<RetentionResult> {
   const { db } = ctx.store;
   run.onStep?.('sweep-begun');
-  const tally: Tally = { ...(await finishOpen(ctx, run)), heldMeanwhile: 0, situation, swept: new Map() };
+  const tally: Tally = {
+    ...(await finishOpen(ctx, run)),
+    heldMeanwhile: 0,
+    situation,
+    pace: makePace(),
+    swept: new Map(),
+  };
   for (const camera of listCameras(db)) {
     if (run.signal?.aborted === true) break;
     if (tally.stuck.has(camera.cameraId)) continue;
@@ -127,7 +143,8 @@ async function sweep(
   const ended = endSweep(ctx, run, result, braked, tally.swept);
   run.onStep?.('sweep-committed');
   // After a purge nothing of the removed rows may stay in the database or its WAL.
-  if (!truncateWal(db)) ctx.log.warn('the WAL is being read and was not emptied; the next sweep tries again');
+  if (!spending(ctx.reserve, () => truncateWal(db)))
+    ctx.log.warn('the WAL is being read and was not emptied; the next sweep tries again');
   run.onStep?.('wal-truncated');
   return ended;
 }
@@ -170,6 +187,9 @@ async function sweepCamera(
         // Nothing of a whole batch: the disk refuses. More intents would only be more to try again.
         if (outcome.deleted + outcome.absent === 0) return;
         whole = whole && outcome.failed.length + outcome.problems.length === 0;
+        const urgent = candidates.some((segment) => isUrgent(ctx, segment));
+        const pauseMs = tally.pace.pauseMs({ files: pending.length, tookMs: outcome.unlinkMs, urgent });
+        if (pauseMs > 0) await pause(pauseMs, run.signal);
       }
     }
     if (after === null || candidates.length < found.length) {
@@ -179,6 +199,10 @@ async function sweepCamera(
     }
   }
 }
+
+/** Ends early, and without a word, when the sweep is to end. */
+const pause = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
+  sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
 
 const footageOf = (segments: readonly Segment[]): number =>
   segments.reduce((sum, { startUs, endUs, state }) => sum + (state === 'missing' ? 0 : endUs - startUs), 0);
@@ -220,6 +244,15 @@ function addProblems(tally: Tally, problems: readonly RootProblem[]): void {
   }
 }
 
+/** When the oldest of what is due in a root, as far as it is listed, comes to its legal limit: how long there is to mend it. */
+function firstLimitOf({ store }: RetentionContext, rootId: string, { segments }: RetentionPlan): string {
+  const limits = segments.flatMap((segment) => {
+    const camera = segment.rootId === rootId ? findCamera(store.db, segment.cameraId) : null;
+    return camera === null ? [] : [legalLimitUs(camera, segment.startUs)];
+  });
+  return limits.length === 0 ? '' : ` The legal limit of what is due there is ${formatUtc(Math.min(...limits))}.`;
+}
+
 /** What the sweep found goes into the log, the clock it ran by is remembered, and tasks are opened and closed. */
 function endSweep(
   ctx: RetentionContext,
@@ -230,6 +263,8 @@ function endSweep(
 ): RetentionResult {
   const { store } = ctx;
   const { db } = store;
+  // After what was deleted: that has made room.
+  const hasReserve = ctx.reserve?.fill() ?? true;
   const doubts = listRoots(db).flatMap(({ id }) => {
     const { problem } = lookAtRoot(db, id, ctx.rootPath(id));
     return problem === null ? [] : [{ rootId: id, detail: problem }];
@@ -248,7 +283,7 @@ function endSweep(
       open(
         'root-untrusted',
         `root:${rootId}`,
-        `Nothing in this root is deleted, and its footage grows older: ${detail}`,
+        `Nothing in this root is deleted, and its footage grows older: ${detail}.${firstLimitOf(ctx, rootId, result)}`,
       );
     }
     for (const { rootId, files } of overdueQuarantine(db, nowUs, ctx.marginUs)) {
@@ -262,6 +297,12 @@ function endSweep(
     for (const { cameraId, label } of recordingLiveOnly(db)) {
       const detail = `Camera "${label}" may show and not record, and recordings of it were found. Stop its recording in the VMS, and tell legal. What is there is neither held nor handed over, and goes like any other footage at the latest.`;
       open('live-only-recorded', `camera:${cameraId}`, detail);
+    }
+    if (hasReserve) closeTask(db, reserveTask.kind, reserveTask.subject, nowUs);
+    else {
+      const detail =
+        'The disk of the data folder is full or nearly so. Deletion goes on in the room that was kept for it, and stops when that is used up. Free space there.';
+      open(reserveTask.kind, reserveTask.subject, detail);
     }
     closeTask(db, clockTask.kind, clockTask.subject, nowUs);
     const { kind: unsynchronised, subject: clock } = unsynchronisedTask;

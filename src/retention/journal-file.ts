@@ -14,6 +14,7 @@ import {
   readSync,
   readdirSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -61,7 +62,8 @@ const fileForm = /^\d{12}\.jsonl$/;
 /** A file is left when it is this large; the oldest goes when there are more than so many. About a gigabyte: years of one site. */
 const fileBytes = 16 << 20;
 const filesKept = 64;
-const tailBytes = 1 << 20;
+/** A batch of deletions is a line of about this many. */
+const tailBytes = 1 << 16;
 
 const hashOf = (line: string): string => createHash('sha256').update(line).digest('hex');
 const filesIn = (folder: string): string[] => {
@@ -109,8 +111,22 @@ export function openJournal(folder: string): Journal {
     }
   };
 
-  const findTail = (): { line: JournalLine; text: string; file: string; endsAt: number } | null => {
+  interface Tail {
+    readonly line: JournalLine;
+    readonly text: string;
+    readonly file: string;
+    readonly endsAt: number;
+  }
+  /** What was appended here last, and the file as it was left: another process that wrote, or a hand, shows in its stamp. */
+  let written: (Tail & { readonly stamp: string }) | null = null;
+  const stampOf = (file: string): string => {
+    const { ino, size, ctimeNs } = statSync(join(folder, file), { bigint: true });
+    return `${ino} ${size} ${ctimeNs}`;
+  };
+
+  const findTail = (): Tail | null => {
     for (const file of filesIn(folder).reverse()) {
+      if (written?.file === file && written.stamp === stampOf(file)) return written;
       const last = lastLineOf(file);
       if (last !== null) return { line: JSON.parse(last.text) as JournalLine, ...last, file };
     }
@@ -128,23 +144,27 @@ export function openJournal(folder: string): Journal {
       let prev = tail === null ? first : hashOf(tail.text);
       const begin = n;
       const lines = records.map((record) => {
-        const text = JSON.stringify({ n, prev, ...record });
+        const line: JournalLine = { n, prev, ...record };
+        const text = JSON.stringify(line);
         n += 1;
         prev = hashOf(text);
-        return text;
+        return { line, text };
       });
       const goesOn = tail !== null && tail.endsAt < fileBytes;
       const file = goesOn ? tail.file : `${String(begin).padStart(12, '0')}.jsonl`;
       const fd = openSync(join(folder, file), goesOn ? 'r+' : 'w', 0o640);
       try {
         if (goesOn) ftruncateSync(fd, tail.endsAt);
-        const bytes = Buffer.from(`${lines.join('\n')}\n`);
-        for (let done = 0, at = goesOn ? tail.endsAt : 0; done < bytes.length;) {
+        const bytes = Buffer.from(`${lines.map(({ text }) => text).join('\n')}\n`);
+        let at = goesOn ? tail.endsAt : 0;
+        for (let done = 0; done < bytes.length;) {
           const wrote = writeSync(fd, bytes, done, bytes.length - done, at);
           done += wrote;
           at += wrote;
         }
         fsyncSync(fd);
+        const last = lines.at(-1);
+        written = last === undefined ? null : { ...last, file, endsAt: at, stamp: stampOf(file) };
       } finally {
         closeSync(fd);
       }

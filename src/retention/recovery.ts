@@ -1,7 +1,10 @@
 /** Finishes deletions that were begun: by a run that was killed, or one that failed. At every start, before anything else. */
 import { join } from 'node:path';
+import { askFolder } from '../platform/patience.js';
+import { spending } from '../platform/reserve.js';
 import { finishIntent, openIntentsAfter, type DeletionRow } from '../store/deletions.js';
 import { holdsCovering } from '../store/holds.js';
+import { listRoots } from '../store/roots.js';
 import { takeLock } from '../store/process-lock.js';
 import { findById, setSegmentState } from '../store/segments.js';
 import { carryOut, type BatchRun, type Pending } from './batch.js';
@@ -23,14 +26,19 @@ export interface Recovery {
 }
 
 /** Only one process deletes at a time: two would judge the same intent from different sides of an unlink. */
-export const takeRetentionLock = (dataDir: string): (() => void) | null => takeLock(join(dataDir, 'retention.lock'));
+export const takeRetentionLock = ({
+  dataDir,
+  reserve,
+}: Pick<RetentionContext, 'dataDir' | 'reserve'>): (() => void) | null =>
+  // SQLite writes a page for it.
+  spending(reserve, () => takeLock(join(dataDir, 'retention.lock')));
 
 /**
  * Finishes what is open, and gives what that was. A file that is gone has the result "already-absent". Where another process
  * is at it, nothing is done here.
  */
 export async function recoverDeletions(ctx: RetentionContext, run: RetentionRun = {}): Promise<Recovery> {
-  const release = takeRetentionLock(ctx.dataDir);
+  const release = takeRetentionLock(ctx);
   if (release === null) {
     ctx.log.info('open deletions are being finished by another process');
     return noRecovery();
@@ -58,6 +66,8 @@ export async function finishOpen(ctx: RetentionContext, run: BatchRun): Promise<
   const { db } = ctx.store;
   const size = run.batchSize ?? defaultBatchSize;
   const total = noRecovery();
+  // Everything below looks at roots in the thread that answers the API.
+  await Promise.all(listRoots(db).map(({ id, path }) => askFolder(ctx.rootPath(id) ?? path)));
   const succeeded = new Set<string>();
   let afterId = 0;
   while (run.signal?.aborted !== true) {

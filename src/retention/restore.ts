@@ -80,7 +80,7 @@ export function restoreFromJournal(ctx: RestoreContext): Restored | null {
       },
     );
   }
-  const release = takeRetentionLock(ctx.places.dataDir);
+  const release = takeRetentionLock(ctx.places);
   if (release === null) {
     throw new GatewayError('conflict', 'The database was put back from a backup, and another process works on it.', {
       remedy: 'Stop it, or wait until it has applied the deletions and holds again.',

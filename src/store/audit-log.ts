@@ -17,6 +17,7 @@ import {
 import { GatewayError, toGatewayError } from '../errors.js';
 import type { Clock } from '../platform/clock.js';
 import type { Database } from './database.js';
+import { prepared } from './prepared.js';
 
 export interface AuditSigner {
   readonly origin: string;
@@ -40,7 +41,8 @@ export interface Store {
 }
 
 export function readFrontier(db: Database): Frontier {
-  const row = db.prepare('SELECT size, peaks FROM audit_frontier').get() as { size: number; peaks: Buffer } | undefined;
+  const row = prepared(db, 'SELECT size, peaks FROM audit_frontier').get() as
+    { size: number; peaks: Buffer } | undefined;
   return row === undefined ? emptyFrontier : decodeFrontier(row.size, row.peaks);
 }
 

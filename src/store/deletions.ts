@@ -84,7 +84,7 @@ export function finishIntent(
 }
 
 export function noteFailure(db: Database, id: number, error: string): void {
-  db.prepare('UPDATE deletion SET attempts = attempts + 1, last_error = ? WHERE id = ?').run(error, id);
+  prepared(db, 'UPDATE deletion SET attempts = attempts + 1, last_error = ? WHERE id = ?').run(error, id);
 }
 
 export const listDeletions = (db: Database, limit = 1000): DeletionRow[] =>

@@ -48,11 +48,10 @@ export function registerDerived(
 }
 
 export const derivedOfSegment = (db: Database, segmentId: number): DerivedFile[] =>
-  db
-    .prepare(
-      `SELECT ${columns} FROM derived_file JOIN derived_source ON derived_id = derived_file.id WHERE segment_id = ?`,
-    )
-    .all(segmentId) as DerivedFile[];
+  prepared(
+    db,
+    `SELECT ${columns} FROM derived_file JOIN derived_source ON derived_id = derived_file.id WHERE segment_id = ?`,
+  ).all(segmentId) as DerivedFile[];
 
 export const derivedOfRequest = (db: Database, requestId: string): RequestFile[] =>
   db.prepare(`SELECT ${columns} FROM derived_file WHERE request_id = ? ORDER BY id`).all(requestId) as RequestFile[];

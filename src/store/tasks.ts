@@ -1,5 +1,6 @@
 /** Table `task`: what a person has to do. */
 import type { Database } from './database.js';
+import { prepared } from './prepared.js';
 
 export interface TaskRow {
   readonly id: number;
@@ -11,14 +12,19 @@ export interface TaskRow {
 
 /** Opens a task, or leaves the one that is open for the same kind and subject. */
 export function openTask(db: Database, task: Omit<TaskRow, 'id'>): void {
-  db.prepare(
+  prepared(
+    db,
     `INSERT INTO task (kind, subject, detail, created_us) VALUES (@kind, @subject, @detail, @createdUs)
      ON CONFLICT (kind, subject) WHERE done_us IS NULL DO NOTHING`,
   ).run(task);
 }
 
 export function closeTask(db: Database, kind: string, subject: string, atUs: number): void {
-  db.prepare('UPDATE task SET done_us = ? WHERE kind = ? AND subject = ? AND done_us IS NULL').run(atUs, kind, subject);
+  prepared(db, 'UPDATE task SET done_us = ? WHERE kind = ? AND subject = ? AND done_us IS NULL').run(
+    atUs,
+    kind,
+    subject,
+  );
 }
 
 export const openTasks = (db: Database): TaskRow[] =>

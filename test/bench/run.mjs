@@ -1,7 +1,7 @@
 // What masking costs, each figure as a ratio to a reference in the same run: machines are noisy, ratios less so. Every run is a
 // process of its own, reference and candidate in turn, three or more of each; medians. No test depends on it.
 //
-//   npm run bench -- [--runs 3] [--only whole,analysis,memory,leak,index,rows,probe] [--clips 1,2,3,4] [--seconds 60] [--hour]
+//   npm run bench -- [--runs 3] [--only whole,analysis,memory,leak,index,rows,probe,delete] [--clips 1,2,3,4] [--seconds 60] [--hour]
 //
 // whole     `redact` of a clip with people throughout against ffmpeg decoding and encoding it with the same settings (wall time);
 //           `render`: covering what was analysed before, with the proof, against the same; `cpu`: processor time of the whole
@@ -11,6 +11,7 @@
 // index     see index.mjs
 // rows      see rows.mjs (--rows 5000000)
 // probe     see probe.mjs (--probes 240)
+// delete    see delete.mjs (--due 100000)
 // leak      see leak.mjs; needs TREDIVE_FOOTAGE with footage/vtest.avi and ground-truth/PETS09-S2L1/gt.txt
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -20,6 +21,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findFfmpeg } from '../../dist/platform/ffmpeg.js';
 import { encodeScene } from '../../dist/samples/scene.js';
+import { measureDelete } from './delete.mjs';
 import { measureIndex } from './index.mjs';
 import { measureProbe } from './probe.mjs';
 import { measureRows } from './rows.mjs';
@@ -27,7 +29,7 @@ import { measureRows } from './rows.mjs';
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '3' },
-    only: { type: 'string', default: 'whole,analysis,memory,leak,index,rows,probe' },
+    only: { type: 'string', default: 'whole,analysis,memory,leak,index,rows,probe,delete' },
     clips: { type: 'string', default: '1,2,3,4' },
     seconds: { type: 'string', default: '60' },
     hour: { type: 'boolean', default: false },
@@ -36,6 +38,7 @@ const { values } = parseArgs({
     archive: { type: 'string' },
     rows: { type: 'string', default: '5000000' },
     probes: { type: 'string', default: '240' },
+    due: { type: 'string', default: '100000' },
   },
 });
 const runs = Math.max(1, Number(values.runs));
@@ -237,9 +240,11 @@ const rows = () => {
 
 const probe = () => measureProbe({ folder, footage, files: Number(values.probes), runs, row, must });
 
+const remove = () => measureDelete({ due: Number(values.due), runs, row, archive: values.archive });
+
 try {
   console.log(`ffmpeg ${version}, ${cpus().length} cores, ${runs} runs, medians\n`);
-  for (const [name, measure] of Object.entries({ whole, analysis, memory, leak, index, rows, probe }))
+  for (const [name, measure] of Object.entries({ whole, analysis, memory, leak, index, rows, probe, delete: remove }))
     if (wanted.has(name)) await measure();
 } finally {
   rmSync(folder, { recursive: true, force: true });

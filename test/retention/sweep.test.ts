@@ -194,7 +194,7 @@ describe('a sweep', () => {
   test('one sweep at a time', async () => {
     const made = site();
     addSegment(made, { camera: 'lobby', path: 'lobby/old.mp4', startUs: due });
-    const release = takeRetentionLock(made.dataDir);
+    const release = takeRetentionLock(made);
     expect(await applyDeletions(made.retention)).toMatchObject({
       due: 1,
       deleted: 0,

@@ -8,7 +8,11 @@ interface Settled extends NativeTrouble {
 
 declare module './addon.js' {
   interface Addon {
-    unlinkBeneath(root: Buffer, files: readonly (ExpectedFile & { readonly path: Buffer })[]): Promise<Settled[]>;
+    unlinkBeneath(
+      root: Buffer,
+      files: readonly (ExpectedFile & { readonly path: Buffer })[],
+      yields: boolean,
+    ): Promise<Settled[]>;
     fsyncDirectory(path: Buffer): Promise<void>;
     tryLock(fd: number): boolean | null;
   }
@@ -37,10 +41,14 @@ export type UnlinkOutcome = 'unlinked' | 'absent';
  * One result per file, in order: `absent` when the file or its directory is not there (then too the directory is fsynced: an
  * earlier run may have died between its unlink and its fsync), or the error: `segment-changed` (a link, other inode or size, not
  * a regular file, `..`, absolute, empty, NUL), `root-untrusted`, `io-failed`.
+ *
+ * `yields`: with the lowest I/O priority there is short of none at all (best effort, 7). BFQ and mq-deadline go by it, other
+ * schedulers do not; the journal of the file system, which does most of it, has its own.
  */
 export async function unlinkManyBeneath(
   rootPath: string,
   files: readonly { readonly relativePath: string | Buffer; readonly expected: ExpectedFile }[],
+  { yields = false }: { readonly yields?: boolean } = {},
 ): Promise<(UnlinkOutcome | GatewayError)[]> {
   const results = await native().unlinkBeneath(
     Buffer.from(rootPath),
@@ -48,6 +56,7 @@ export async function unlinkManyBeneath(
       path: bytesOf(relativePath),
       ...expected,
     })),
+    yields,
   );
   return results.map((result, index) => {
     if (result.outcome !== undefined) return result.outcome;
