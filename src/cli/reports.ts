@@ -35,7 +35,11 @@ export function makeReports({ store, dataDir, timezone, reportKeyPem, makeReport
       const months: string[] = [];
       let month = lastMonth(store.clock.nowUs(), timezone);
       // Of a month before the gateway there is nothing to report.
-      for (let n = 0; n < monthsOffered && checkpointBefore(store.db, monthRange(month, timezone).endUs) !== null; n++) {
+      for (
+        let n = 0;
+        n < monthsOffered && checkpointBefore(store.db, monthRange(month, timezone).endUs) !== null;
+        n++
+      ) {
         if (!isMade(month)) months.push(month);
         month = monthBefore(month);
       }

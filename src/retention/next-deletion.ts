@@ -10,12 +10,7 @@ const pageSize = 20;
  * The oldest indexed segment of a camera that none of these holds covers at `nowUs`, due or not; null without any. What lies in a
  * hold is passed over as a whole: it may be weeks of footage.
  */
-export function oldestNotHeld(
-  db: Database,
-  cameraId: string,
-  holds: readonly Hold[],
-  nowUs: number,
-): Segment | null {
+export function oldestNotHeld(db: Database, cameraId: string, holds: readonly Hold[], nowUs: number): Segment | null {
   for (let after: SegmentCursor | null = null; ;) {
     const page: Segment[] = segmentsDue(db, cameraId, Number.MAX_SAFE_INTEGER, after, pageSize);
     const segment = page.find(({ state }) => state === 'indexed');

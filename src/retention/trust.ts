@@ -37,8 +37,7 @@ const stepsAllowedUs = (uptimeUs: number): number => clockToleranceUs + uptimeUs
 
 /** set: by how far, forward where positive, since the first sweep of this boot. before-log: something was logged later than now. */
 export type ClockDoubt =
-  | { readonly kind: 'set'; readonly stepUs: number }
-  | { readonly kind: 'before-log'; readonly highestUs: number };
+  { readonly kind: 'set'; readonly stepUs: number } | { readonly kind: 'before-log'; readonly highestUs: number };
 
 /**
  * Why the clock is not believed at `nowUs`, or null. Two witnesses:
@@ -160,7 +159,10 @@ export function clockVotes(ctx: RetentionContext, nowUs: number): readonly Vote[
 }
 
 /** Which run of the machine this is, and when it began by the clock of now. */
-function runOf(ctx: RetentionContext, nowUs: number): { readonly bootId: string | null; readonly startedUs: number | null } {
+function runOf(
+  ctx: RetentionContext,
+  nowUs: number,
+): { readonly bootId: string | null; readonly startedUs: number | null } {
   const uptime = ctx.uptime?.() ?? null;
   return { bootId: uptime?.bootId ?? null, startedUs: uptime === null ? null : nowUs - uptime.uptimeUs };
 }

@@ -71,10 +71,7 @@ export const listQuarantine = (db: Database, rootId?: string): QuarantineRow[] =
 /** How many files there are of each camera that a name tells. */
 export const quarantinedByCamera = (db: Database): Map<string, number> =>
   new Map(
-    prepared(
-      db,
-      'SELECT camera_id, count(*) FROM quarantine WHERE camera_id IS NOT NULL GROUP BY camera_id',
-    )
+    prepared(db, 'SELECT camera_id, count(*) FROM quarantine WHERE camera_id IS NOT NULL GROUP BY camera_id')
       .raw()
       .all() as [string, number][],
   );

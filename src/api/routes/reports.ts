@@ -16,7 +16,12 @@ export const reportRoutes: readonly Route[] = [
     path: '/api/reports',
     right: 'report.read',
     summary: 'The monthly reports on deletion that were made, newest first, and the months that have none',
-    handler: async ({ deps: { dataDir, reports: { missing } } }): Promise<ReportsView> => {
+    handler: async ({
+      deps: {
+        dataDir,
+        reports: { missing },
+      },
+    }): Promise<ReportsView> => {
       const reports = [];
       for (const name of (await namesIn(join(dataDir, 'reports'))).sort().reverse()) {
         if (!month.safeParse(name).success) continue;
