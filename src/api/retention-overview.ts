@@ -101,7 +101,8 @@ function refusedSince(db: Database, swept: AuditEvent | null): RetentionOverview
   const last = lastEventOf(db, 'gateway', ({ seq, type }) => type === 'retention.refused' || seq <= (swept?.seq ?? 0));
   // What is noted beside a sweep, for the brake or its roots, comes before the sweep's own event.
   if (last?.type !== 'retention.refused' || last.seq < (swept?.seq ?? 0)) return null;
-  return { atUs: last.atUs, why: isWantOfTimeService(String(last.data['reason'])) ? 'time-service' : 'clock' };
+  const { reason } = last.data;
+  return { atUs: last.atUs, why: typeof reason === 'string' && isWantOfTimeService(reason) ? 'time-service' : 'clock' };
 }
 
 function sweepView({ atUs, data }: AuditEvent): SweepView {

@@ -4,6 +4,7 @@ import type { CameraClass, RecipientKind } from '../domain/camera.js';
 import type { DisclosureGround } from '../domain/disclosure.js';
 import type { Hold, HoldGround } from '../domain/hold.js';
 import type { Overlap } from '../domain/mask-overlaps.js';
+import type { ReportVerdict } from '../evidence/report-files.js';
 import type { MaskMode } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import type { Right, Role } from '../domain/user.js';
@@ -20,7 +21,7 @@ import type { FailingCamera } from '../store/deletions.js';
 import type { ItemSummary, RequestRow } from '../store/requests.js';
 import type { TaskRow } from '../store/tasks.js';
 
-export type { CameraCoverage, Coverage };
+export type { CameraCoverage, Coverage, ReportVerdict };
 
 export interface ErrorView {
   readonly error: {

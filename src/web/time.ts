@@ -1,8 +1,8 @@
 /** Instants in the site's time zone, never without their offset. */
 import { formatOffset, usToLocal } from '../domain/time.js';
 
-/** `23 Nov 2026, 14.05.09 +01:00` in the reader's language. */
-export function showTime(us: number, zone: string, language: string): string {
+/** `23 Nov 2026, 14.05.09 +01:00` in the reader's language; without the seconds where they only take room. */
+export function showTime(us: number, zone: string, language: string, { seconds = true } = {}): string {
   const text = new Intl.DateTimeFormat(language === 'da' ? 'da-DK' : 'en-GB', {
     timeZone: zone,
     day: 'numeric',
@@ -10,7 +10,7 @@ export function showTime(us: number, zone: string, language: string): string {
     year: 'numeric',
     hour: '2-digit',
     minute: '2-digit',
-    second: '2-digit',
+    ...(seconds && { second: '2-digit' }),
   }).format(us / 1000);
   return `${text} ${formatOffset(usToLocal(us, zone).offsetMinutes)}`;
 }

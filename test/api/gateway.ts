@@ -29,7 +29,13 @@ import { contactSheetOf } from '../../src/recordings/pictures/contact-sheet.js';
 import { cutsIn } from '../../src/recordings/pictures/cuts.js';
 import { stillAt } from '../../src/recordings/pictures/still.js';
 import { planDeletions } from '../../src/retention/plan.js';
-import { cancelRetention, confirmRetention, previewDays, previewOf, proposeRetention } from '../../src/retention/policy.js';
+import {
+  cancelRetention,
+  confirmRetention,
+  previewDays,
+  previewOf,
+  proposeRetention,
+} from '../../src/retention/policy.js';
 import { buildReport } from '../../src/retention/report.js';
 import { acceptClock, clockDoubt, clockVotes, refusalReason } from '../../src/retention/trust.js';
 import { readCheckpoints, readEntries, readFrontier } from '../../src/store/audit-log.js';

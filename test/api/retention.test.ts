@@ -206,7 +206,7 @@ test('a report is made once, by those who may, of a month that is over, and what
   }
   const [first, second] = await Promise.all([make(lars, '2026-05'), make(lars, '2026-05')]);
   expect([first.status, second.status].sort()).toEqual([201, 409]);
-  const { sha256 } = (first.status === 201 ? first : second).json;
+  const { sha256 } = (first.status === 201 ? first : second).json as { sha256: string };
   expect(served.events().filter(({ type }) => type === 'report.made')).toMatchObject([
     { actor: 'user:u-lars', subject: 'report:2026-05', data: { sha256 } },
   ]);

@@ -16,12 +16,7 @@ export const reportRoutes: readonly Route[] = [
     path: '/api/reports',
     right: 'report.read',
     summary: 'The monthly reports on deletion that were made, newest first, and the months that have none',
-    handler: async ({
-      deps: {
-        dataDir,
-        reports: { missing },
-      },
-    }): Promise<ReportsView> => {
+    handler: async ({ deps: { dataDir, reports: kept } }): Promise<ReportsView> => {
       const reports = [];
       for (const name of (await namesIn(join(dataDir, 'reports'))).sort().reverse()) {
         if (!month.safeParse(name).success) continue;
@@ -29,7 +24,7 @@ export const reportRoutes: readonly Route[] = [
         // One without all of its files is being written.
         if (reportFiles.every((file) => files.includes(file))) reports.push({ month: name, files: reportFiles });
       }
-      return { reports, missing: await missing() };
+      return { reports, missing: await kept.missing() };
     },
   }),
   route({
