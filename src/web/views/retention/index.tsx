@@ -17,9 +17,11 @@ export function RetentionView({ part }: { part: RetentionPart }): ReactNode {
     <div className="stack">
       <div>
         <Heading>{part === 'now' ? t('retention.title') : t(`retention.part.${part}`)}</Heading>
-        <p className="soft" style={{ margin: '4px 0 0' }}>
-          {t('retention.intro')}
-        </p>
+        {part === 'now' && (
+          <p className="soft" style={{ margin: '4px 0 0' }}>
+            {t('retention.intro')}
+          </p>
+        )}
       </div>
       <nav className="subnav" aria-label={t('retention.parts')}>
         {parts.map((one) => (

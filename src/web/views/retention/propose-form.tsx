@@ -124,7 +124,7 @@ export function ProposeForm({ overview, cameras }: { overview: RetentionOverview
           setReason(event.currentTarget.value);
         }}
       />
-      <div className="asks" style={{ minHeight: 92 }} aria-live="polite">
+      <div className="asks" style={{ minHeight: 124 }} aria-live="polite">
         <strong>{t('retention.changes.preview')}</strong>
         <Before camera={wanted?.camera} shown={shown} />
       </div>

@@ -71,6 +71,8 @@ export function WaitingDeletion({
       ) : (
         <TwoPersons votes={waiting.votes} overview={overview}>
           <Confirmed
+            // What was asked of another one is not asked of this one.
+            key={id}
             label={t('retention.brake.confirm', { files, hours: hours(footageUs) })}
             variant="filled"
             fullWidth={false}
