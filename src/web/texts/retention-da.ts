@@ -17,7 +17,6 @@ export const retentionDa: Words<typeof retentionEn> = {
   figure: {
     title: 'Ældste billede på disken',
     of: 'af {{limit}}',
-    camera: '{{camera}}',
     label: '{{camera}}: ældste billede på disken er {{age}} af {{limit}}, {{state}}',
     walked: 'Fundet ved at gennemgå disken {{time}}; indekset blev ikke spurgt.',
     never: 'Disken er ikke gennemgået endnu: sådan siger indekset.',
@@ -78,7 +77,7 @@ export const retentionDa: Words<typeof retentionEn> = {
     title: 'En sletning venter på to personer',
     more: 'Næste kørsel ville slette langt mere, end kørsler plejer. Et forkert ur eller en forkert opbevaringsfrist ser netop sådan ud, så intet af det slettes, før to personer har set på det.',
     catchUp:
-      'Der blev intet slettet fra {{from}} til {{to}}, så mere end sædvanligt står til sletning: dette er for at indhente det. Hvis gatewayen var slukket eller ikke kunne slette i den tid, og uret går rigtigt, så bekræft. Loggen nævner begge personer, og hvor sent det blev.',
+      'Der blev intet slettet fra {{from}} til {{to}}, så mere end sædvanligt står til sletning: dette er for at indhente det. Hvis gatewayen var slukket eller ikke kunne slette i den tid, og uret går rigtigt, så bekræft. Loggen nævner begge personer, og månedsrapporten siger, hvor sent det blev.',
     check: 'Går uret rigtigt? Er hvert kameras opbevaringsfrist, som den skal være? Det slettede kommer ikke igen.',
     camera: 'Kamera',
     wouldDelete: 'Ville blive slettet',
@@ -93,6 +92,7 @@ export const retentionDa: Words<typeof retentionEn> = {
     confirm: 'Bekræft sletning af {{files}} ({{hours}})',
     confirmHelp: 'Præcis det, der står her, slettes endeligt ved næste kørsel, efter at begge har bekræftet.',
     confirmed: 'Begge har bekræftet. Næste kørsel, omkring {{time}}, sletter det.',
+    changed: 'Noget andet ville blive slettet nu. Se på det, der står her, og bekræft det.',
     confirmedTitle: 'En sletning er bekræftet',
   },
   two: {
@@ -120,7 +120,6 @@ export const retentionDa: Words<typeof retentionEn> = {
     now: 'Ved næste kørsel: {{files}}, {{hours}}',
     waits: 'Venter på to personer',
     nothing: 'Intet at slette',
-    at: '{{time}}',
     in: 'om {{span}}',
     overdue: 'for {{span}} siden',
     punctuality: 'Slettet {{median}} efter tiden som regel, {{worst}} i værste fald',
@@ -136,8 +135,6 @@ export const retentionDa: Words<typeof retentionEn> = {
     liveOnly: 'Må ikke optage, og har optagelser',
     none: 'Ingen',
     empty: 'Der er endnu ikke registreret noget kamera.',
-    unknown: 'Ukendt kamera',
-    unknownHelp: 'Filer, hvis navn ikke nævner noget kamera',
   },
   states: {
     title: 'Hvad hver tilstand betyder',

@@ -15,7 +15,6 @@ export const retentionEn = {
   figure: {
     title: 'Oldest frame on disk',
     of: 'of {{limit}}',
-    camera: '{{camera}}',
     label: '{{camera}}: oldest frame on disk {{age}} of {{limit}}, {{state}}',
     walked: 'Found by walking the disk {{time}}; the index was not asked.',
     never: 'The disk has not been walked yet: this is what the index says.',
@@ -76,7 +75,7 @@ export const retentionEn = {
     title: 'A deletion waits for two persons',
     more: 'The next sweep would delete far more than sweeps usually do. A wrong clock or a wrong storage period looks just like this, so nothing of it is deleted until two persons have looked.',
     catchUp:
-      'Nothing was deleted from {{from}} to {{to}}, so more is due than usual: this is to catch up. If the gateway was off or could not delete in that time, and the clock is right, confirm it. The record of the deletion names both persons and how late it was.',
+      'Nothing was deleted from {{from}} to {{to}}, so more is due than usual: this is to catch up. If the gateway was off or could not delete in that time, and the clock is right, confirm it. The log names both persons, and the monthly report says how late it was.',
     check: 'Is the clock right? Is the period of each camera what it should be? What is deleted does not come back.',
     camera: 'Camera',
     wouldDelete: 'Would be deleted',
@@ -91,6 +90,7 @@ export const retentionEn = {
     confirm: 'Confirm deletion of {{files}} ({{hours}})',
     confirmHelp: 'Exactly what is listed here is deleted for good at the next sweep after both have confirmed.',
     confirmed: 'Both have confirmed. The next sweep, about {{time}}, deletes it.',
+    changed: 'Something else would be deleted by now. Look at what stands here, and confirm that.',
     confirmedTitle: 'A deletion was confirmed',
   },
   two: {
@@ -118,7 +118,6 @@ export const retentionEn = {
     now: 'At the next sweep: {{files}}, {{hours}}',
     waits: 'Waits for two persons',
     nothing: 'Nothing to delete',
-    at: '{{time}}',
     in: 'in {{span}}',
     overdue: '{{span}} ago',
     punctuality: 'Deleted {{median}} after due as a rule, {{worst}} at worst',
@@ -134,8 +133,6 @@ export const retentionEn = {
     liveOnly: 'Must not record, and has footage',
     none: 'None',
     empty: 'No camera is registered yet.',
-    unknown: 'Camera unknown',
-    unknownHelp: 'Files whose name tells no camera',
   },
   states: {
     title: 'What each state means',

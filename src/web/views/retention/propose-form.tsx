@@ -66,6 +66,7 @@ export function ProposeForm({ overview, cameras }: { overview: RetentionOverview
           { cameraId: wanted.camera.cameraId, days: wanted.days, reason: reason.trim() },
           {
             onSuccess: () => {
+              setCameraId(null);
               setDaysText('');
               setReason('');
               setTried(false);

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { CamerasView, ConfirmedView, RetentionOverview } from '../../../api/views.js';
-import { call } from '../../api.js';
+import { ApiError, call } from '../../api.js';
 import { Confirmed, Done, Tag, Trouble } from '../../parts.js';
 import { useHours, useMinute, useSpan } from '../../session.js';
 import { labelIn, useAct } from './queries.js';
@@ -86,7 +86,13 @@ export function WaitingDeletion({
         </TwoPersons>
       )}
       <Done>{confirm.data === undefined || confirm.data.id !== id ? null : t('retention.two.first')}</Done>
-      <Trouble error={confirm.error} />
+      {confirm.error instanceof ApiError && confirm.error.code === 'approval-void' ? (
+        <p role="alert" style={{ margin: 0, fontWeight: 600 }}>
+          {t('retention.brake.changed')}
+        </p>
+      ) : (
+        <Trouble error={confirm.error} />
+      )}
     </section>
   );
 }
