@@ -9,7 +9,7 @@ import { insertHold } from '../../src/store/holds.js';
 import { openTask, openTasks } from '../../src/store/tasks.js';
 import { setSegmentState } from '../../src/store/segments.js';
 import { addCamera, addSegment, makeWorld, seconds, type World } from '../helpers/disclosure.js';
-import { errorOf, serve, type Client } from './gateway.js';
+import { serve, type Client } from './gateway.js';
 
 const days = (count: number): number => seconds(count * 86_400);
 const hours = (count: number): number => seconds(count * 3_600);
