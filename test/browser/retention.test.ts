@@ -174,7 +174,6 @@ describe.skipIf(!hasChromium)('the page of retention', () => {
     await waits.getByRole('button', { name: /^Confirm deletion of 5 files/ }).focus();
     await first.page.keyboard.press('Enter');
     await first.page.getByText('Exactly what is listed here').waitFor();
-    await expectAccessible(first.page);
     // The question has the focus; the next stop is its answer.
     await first.page.keyboard.press('Tab');
     await first.page.keyboard.press('Enter');
@@ -183,10 +182,6 @@ describe.skipIf(!hasChromium)('the page of retention', () => {
     await expectAccessible(first.page);
     await picture(first.page, 'waiting-first');
     expect((await served.sweep()).deleted).toBe(0);
-
-    const neither = await visit(browser, served, { name: world.sofie.name, at: '#/retention' });
-    await neither.page.getByText('One of the two has to be an administrator.').first().waitFor();
-    expect(await neither.page.getByRole('button', { name: /^Confirm deletion/ }).count()).toBe(0);
 
     const second = await visit(browser, served, { name: world.ida.name, at: '#/retention' }, { locale: 'da-DK' });
     const venter = second.page.getByRole('region', { name: 'En sletning venter på to personer' });
@@ -207,7 +202,19 @@ describe.skipIf(!hasChromium)('the page of retention', () => {
     await second.page.reload();
     await second.page.getByRole('region', { name: 'Seneste sletning' }).waitFor();
     expect(await second.page.getByRole('region', { name: 'En sletning er bekræftet' }).count()).toBe(0);
-    expect([...first.troubles, ...neither.troubles, ...second.troubles]).toEqual([]);
+    expect([...first.troubles, ...second.troubles]).toEqual([]);
+  });
+
+  test('who would be the second without an administrator among the two has no button, and is told why', async () => {
+    const world = await busySite();
+    const served = await serve({ webDir }, world);
+    const waiting = (await served.sweep()).waiting?.id ?? '';
+    const lars = await served.login(world.lars);
+    expect((await lars.call('POST', `/api/retention/waiting/${waiting}/confirm`, {})).status).toBe(200);
+    const { page, troubles } = await visit(browser, served, { name: world.sofie.name, at: '#/retention' });
+    await page.getByText('One of the two has to be an administrator. Ask one').waitFor();
+    expect(await page.getByRole('button', { name: /^Confirm deletion/ }).count()).toBe(0);
+    expect(troubles).toEqual([]);
   });
 
   test('what was seen and is so no more is refused in words', async () => {
