@@ -18,7 +18,7 @@ import { frontierRoot } from './domain/merkle.js';
 import { hourUs } from './domain/retention-rules/index.js';
 import { GatewayError, toGatewayError } from './errors.js';
 import { writeReport } from './evidence/report-files.js';
-import { fingerprint } from './evidence/signature.js';
+import { fingerprint, publicPem } from './evidence/signature.js';
 import { clockSynchronised } from './platform/clock-sync.js';
 import { systemClock, type Clock } from './platform/clock.js';
 import { readOrMakeKey, readPrivateKey } from './platform/keys.js';
@@ -63,6 +63,8 @@ export interface Gateway {
     folder: string,
     actor: Actor,
   ): Promise<{ readonly report: DeletionReport; readonly sha256: string }>;
+  /** Public half of the key that signs reports and packages, as PEM. */
+  readonly reportKeyPem: string;
   /** Public half of the key that signs the log. */
   readonly auditKey: KeyObject;
   verifyAudit(): AuditReport;
@@ -252,6 +254,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         });
         return { report, sha256 };
       },
+      reportKeyPem: publicPem(keys.package),
       auditKey: createPublicKey(keys.audit),
       verifyAudit: () => verifyAudit(db, config, createPublicKey(keys.audit)),
       close: () => {

@@ -5,7 +5,7 @@ import { fateOf, legalLimitUs, limitFor, type SegmentFate } from '../domain/rete
 import type { Database } from '../store/database.js';
 import type { CameraRow } from '../store/cameras.js';
 import type { DeletionRow } from '../store/deletions.js';
-import { segmentsBefore } from '../store/segments.js';
+import { oldestNotHeld } from '../retention/next-deletion.js';
 import type { CameraLimit } from './views.js';
 
 interface Situation {
@@ -38,15 +38,13 @@ export function cameraLimit(camera: CameraRow, oldestUs: number | null, situatio
   const stateOf = (fate: SegmentFate): CameraLimit['state'] => (fate.late ? 'late' : 'due');
 
   const intent = intents.find((one) => one.cameraId === camera.cameraId);
-  let held = false;
-  for (const segment of segmentsBefore(db, camera.cameraId, nowUs - maxAgeUs)) {
-    if (intent !== undefined && intent.startUs <= segment.startUs) break;
-    const fate = fateOf(segment, camera, holds, nowUs, marginUs);
-    if (fate.verdict === 'delete') return at(segment.startUs, stateOf(fate));
-    if (fate.verdict === 'held') held = true;
+  const cutoffUs = nowUs - maxAgeUs;
+  const next = oldestNotHeld(db, camera.cameraId, holds, nowUs);
+  if (next !== null && next.startUs <= cutoffUs && (intent === undefined || next.startUs < intent.startUs)) {
+    return at(next.startUs, stateOf(fateOf(next, camera, [], nowUs, marginUs)));
   }
   if (intent !== undefined) {
     return at(intent.startUs, nowUs >= legalLimitUs(camera, intent.startUs) ? 'late' : 'due');
   }
-  return at(oldestUs, held ? 'held' : 'ok');
+  return at(oldestUs, oldestUs <= cutoffUs ? 'held' : 'ok');
 }

@@ -14,7 +14,9 @@ import type { Confirmed } from '../retention/confirm.js';
 import type { AnnouncedCamera, AnnouncedFile } from '../recordings/announced.js';
 import type { RetentionPlan } from '../retention/context.js';
 import type { ProposedChange } from '../retention/policy.js';
-import type { AcceptedClock } from '../retention/trust.js';
+import type { AcceptedClock, ClockDoubt } from '../retention/trust.js';
+import type { ReportVerdict } from '../evidence/report-files.js';
+import type { Vote } from '../domain/two-persons.js';
 import type { HoldInput, PlacedHold } from '../disclosure/hold.js';
 import type { Picture } from '../recordings/pictures/cache.js';
 import type { ContactSheet } from '../recordings/pictures/contact-sheet.js';
@@ -76,17 +78,34 @@ export interface ApiDeps {
     readonly marginUs: number;
     /** What a sweep at this instant would do; changes nothing. */
     plan(nowUs: number): RetentionPlan;
+    /** How long a yes counts, and how often a sweep is made. */
+    readonly voteUs: number;
+    readonly sweepEveryUs: number;
     /** Why a sweep would do nothing at this instant, or null. */
     refusal(nowUs: number): string | null;
+    /** The same as a thing that a page can say in its own words. */
+    doubt(nowUs: number): ClockDoubt | null;
+    /** Who has said so far that the clock of now is right. */
+    clockVotes(nowUs: number): readonly Vote[];
     /** A person's yes to a deletion that waits for two. */
     confirm(user: User, id: string): Confirmed;
     /** A person's yes to the clock of now, after it was in doubt. */
     acceptClock(user: User): AcceptedClock;
     /** What another period would delete once it counts; null where nothing is to be deleted by it. */
     preview(cameraId: string, retentionDays: number): RetentionPreview | null;
+    /** What a change that waits would delete, as things are now; null for a longer period. */
+    previewOf(change: RetentionChange): RetentionPreview | null;
     propose(user: User, input: { cameraId: string; retentionDays: number; reason: string }): ProposedChange;
     confirmChange(user: User, id: string): { readonly applied: boolean };
     cancelChange(user: User, id: string): RetentionChange;
+  };
+  readonly reports: {
+    /** Months that are over, of the time of this gateway, and of which no report was made: the newest first. */
+    missing(): Promise<readonly string[]>;
+    /** Writes the report of a month that is over. Throws `conflict` where it was made, `usage` for a month that is not over. */
+    make(month: string, actor: Actor): Promise<{ readonly sha256: string }>;
+    /** Checks a report that was made against this gateway's own key. */
+    verify(month: string): Promise<ReportVerdict>;
   };
   readonly audit: {
     /** The whole log against every checkpoint and anchor. */

@@ -31,6 +31,9 @@ const durations = new Set([
   'medianUs',
   'worstUs',
   'worstMissUs',
+  'voteUs',
+  'sweepEveryUs',
+  'stepUs',
 ]);
 const instantName = /^(.+)Us$/;
 

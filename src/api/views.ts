@@ -4,6 +4,7 @@ import type { CameraClass, RecipientKind } from '../domain/camera.js';
 import type { DisclosureGround } from '../domain/disclosure.js';
 import type { Hold, HoldGround } from '../domain/hold.js';
 import type { Overlap } from '../domain/mask-overlaps.js';
+import type { ReportVerdict } from '../evidence/report-files.js';
 import type { MaskMode } from '../domain/redaction-plan.js';
 import type { TimeRange } from '../domain/segment.js';
 import type { Right, Role } from '../domain/user.js';
@@ -11,13 +12,16 @@ import type { CameraDevice, CameraRow } from '../store/cameras.js';
 import type { CloseReason } from '../disclosure/close.js';
 import type { CameraCoverage, Coverage } from '../disclosure/coverage.js';
 import type { Confirmed } from '../retention/confirm.js';
-import type { RetentionPlan } from '../retention/context.js';
+import type { RetentionChange, RetentionPreview } from '../domain/retention-change.js';
+import type { Vote } from '../domain/two-persons.js';
+import type { RetentionPlan, RootProblem, Waiting } from '../retention/context.js';
 import type { Measured, MeasuredCamera } from '../retention/oldest-record.js';
-import type { AcceptedClock } from '../retention/trust.js';
+import type { AcceptedClock, ClockDoubt } from '../retention/trust.js';
+import type { FailingCamera } from '../store/deletions.js';
 import type { ItemSummary, RequestRow } from '../store/requests.js';
 import type { TaskRow } from '../store/tasks.js';
 
-export type { CameraCoverage, Coverage };
+export type { CameraCoverage, Coverage, ReportVerdict };
 
 export interface ErrorView {
   readonly error: {
@@ -122,6 +126,64 @@ export interface AcceptedView extends AcceptedClock {
 
 export interface ReportsView {
   readonly reports: readonly { readonly month: string; readonly files: readonly string[] }[];
+  /** Months that are over and have none, newest first. */
+  readonly missing: readonly string[];
+}
+
+/** Instants are those of the audit log. */
+export interface RetentionOverview {
+  readonly nowUs: number;
+  readonly marginUs: number;
+  readonly voteUs: number;
+  readonly sweepEveryUs: number;
+  readonly clock: {
+    /** Why it is not believed now; two persons can say that it is right. */
+    readonly doubt: ClockDoubt | null;
+    readonly votes: readonly Vote[];
+    /** Whether a time service sets it, as the last sweep found; null where that could not be told. */
+    readonly synchronised: boolean | null;
+  };
+  /** The last sweep that came to its end, and the refusal of one since. */
+  readonly lastSweep: SweepView | null;
+  readonly refused: { readonly atUs: number; readonly why: 'clock' | 'time-service' } | null;
+  readonly due: { readonly segments: number; readonly sizeBytes: number; readonly late: number; readonly held: number };
+  readonly roots: readonly RootProblem[];
+  readonly quarantineOverdue: RetentionPlan['quarantineOverdue'];
+  readonly waiting: Waiting | null;
+  /** What waited and both have confirmed: for the next sweep. */
+  readonly confirmed: { readonly votes: readonly Vote[] } | null;
+  readonly cameras: readonly RetentionCamera[];
+  readonly changes: readonly { readonly change: RetentionChange; readonly preview: RetentionPreview | null }[];
+  readonly measured: {
+    readonly atUs: number;
+    readonly problems: number;
+    /** Files of which nobody knows the camera. */
+    readonly unknown: MeasuredCamera | null;
+  } | null;
+  /** Names of the users that stand in votes and changes. */
+  readonly people: Readonly<Record<string, string>>;
+}
+
+/** What `CameraView` does not say. */
+export interface RetentionCamera {
+  readonly cameraId: string;
+  /** When the next of its footage falls due, or fell; null without any that is not held. */
+  readonly nextDueUs: number | null;
+  readonly due: { readonly segments: number; readonly footageUs: number } | null;
+  readonly held: { readonly segments: number; readonly oldestUs: number } | null;
+  /** What could not be deleted so far, and until when it has to be. */
+  readonly failing: (FailingCamera & { readonly legalUs: number }) | null;
+}
+
+export interface SweepView {
+  readonly atUs: number;
+  readonly deleted: number;
+  readonly absent: number;
+  readonly held: number;
+  readonly failed: number;
+  readonly late: number;
+  readonly recovered: number;
+  readonly interrupted: boolean;
 }
 
 export interface TasksView {

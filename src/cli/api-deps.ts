@@ -11,6 +11,8 @@ import { lift, placeHold } from '../disclosure/hold.js';
 import { createRequest } from '../disclosure/request.js';
 import { reviewRequest } from '../disclosure/review.js';
 import { searchFootage } from '../disclosure/search.js';
+import { hourUs } from '../domain/retention-rules/index.js';
+import { usPerSecond } from '../domain/time.js';
 import { readOrMakeSecret } from '../platform/secret.js';
 import { announceCamera, announceFile } from '../recordings/announced.js';
 import { contactSheetOf } from '../recordings/pictures/contact-sheet.js';
@@ -19,13 +21,17 @@ import { stillAt } from '../recordings/pictures/still.js';
 import type { Watcher } from '../recordings/watch.js';
 import { confirmDeletion } from '../retention/confirm.js';
 import { planDeletions } from '../retention/plan.js';
-import { cancelRetention, confirmRetention, previewDays, proposeRetention } from '../retention/policy.js';
-import { acceptClock, refusalReason } from '../retention/trust.js';
+import { cancelRetention, confirmRetention, previewDays, previewOf, proposeRetention } from '../retention/policy.js';
+import { acceptClock, clockDoubt, clockVotes, refusalReason } from '../retention/trust.js';
 
 /** dist/web beside dist/cli. */
 const webDir = fileURLToPath(new URL('../web/', import.meta.url));
 
-export async function apiDeps(gateway: Gateway, jobs: ApiJobs, watcher: Watcher): Promise<ApiDeps> {
+export async function apiDeps(
+  gateway: Gateway,
+  { jobs, reports }: { readonly jobs: ApiJobs; readonly reports: ApiDeps['reports'] },
+  watcher: Watcher,
+): Promise<ApiDeps> {
   const { config, store, log, disclosure, pictures, recordings, retention } = gateway;
   return {
     store,
@@ -58,14 +64,20 @@ export async function apiDeps(gateway: Gateway, jobs: ApiJobs, watcher: Watcher)
     retention: {
       marginUs: retention.marginUs,
       plan: (nowUs) => planDeletions(retention, nowUs),
+      voteUs: Math.round(config.retention.confirmHours * hourUs),
+      sweepEveryUs: Math.round(config.retention.sweepMinutes * 60 * usPerSecond),
       refusal: (nowUs) => refusalReason(retention, nowUs),
+      doubt: (nowUs) => clockDoubt(retention, nowUs),
+      clockVotes: (nowUs) => clockVotes(retention, nowUs),
       confirm: (user, id) => confirmDeletion(retention, user, id),
       acceptClock: (user) => acceptClock(retention, user),
       preview: (cameraId, retentionDays) => previewDays(retention, cameraId, retentionDays),
+      previewOf: (change) => previewOf(retention, change),
       propose: (user, input) => proposeRetention(retention, user, input),
       confirmChange: (user, id) => confirmRetention(retention, user, id),
       cancelChange: (user, id) => cancelRetention(retention, user, id),
     },
+    reports,
     audit: { verify: () => gateway.verifyAudit() },
     jobs,
     hook: {

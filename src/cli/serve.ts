@@ -1,7 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { Cron } from 'croner';
 import type { ApiDeps } from '../api/deps.js';
@@ -13,8 +11,7 @@ import { registerDiscovered } from '../cameras/register.js';
 import { loadConfig } from '../config.js';
 import { expirePackages } from '../disclosure/close.js';
 import { cleanUpAfterCrash } from '../disclosure/recovery.js';
-import { lastMonth, monthRange } from '../domain/deletion-report.js';
-import { reportFiles } from '../evidence/report-files.js';
+import { lastMonth } from '../domain/deletion-report.js';
 import { toGatewayError, GatewayError } from '../errors.js';
 import { readOrMakeSecret } from '../platform/secret.js';
 import { version } from '../platform/version.js';
@@ -23,13 +20,13 @@ import { scanRoots } from '../recordings/scan.js';
 import { watchRoots } from '../recordings/watch.js';
 import { applyDeletions } from '../retention/delete.js';
 import { keepOldest } from '../retention/oldest-record.js';
-import { checkpointBefore } from '../store/audit-log.js';
 import { removeExpiredSessions } from '../store/users.js';
 import { apiDeps } from './api-deps.js';
 import { define } from './command.js';
 import { discoveryOptions } from './discover.js';
 import { hookHosts, hookSecret } from './hook.js';
 import { makeJobs } from './jobs.js';
+import { makeReports } from './reports.js';
 
 /** How long a scan waits after something was overlooked: more of it may follow. */
 const scanSoonMs = 30_000;
@@ -65,7 +62,8 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
       scanSoon();
     },
   });
-  const deps = await apiDeps(gateway, jobs, watcher);
+  const reports = makeReports({ ...gateway, dataDir: config.data, timezone: config.site.timezone });
+  const deps = await apiDeps(gateway, { jobs, reports }, watcher);
   const server = createServer(makeApi(deps));
   try {
     await listen(server, config.api.host, config.api.port);
@@ -143,11 +141,8 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   // Looked for every hour, so that a gateway that was down at the start of the month makes it when it is back.
   void every('monthly report on deletion', 60, async () => {
     const month = lastMonth(store.clock.nowUs(), config.site.timezone);
-    // Of a month before the gateway there is nothing to report.
-    if (checkpointBefore(store.db, monthRange(month, config.site.timezone).endUs) === null) return;
-    const folder = join(config.data, 'reports', month);
-    if (existsSync(join(folder, reportFiles.at(-1) ?? ''))) return;
-    const { report } = await gateway.makeReport(month, folder, 'gateway');
+    if (!(await reports.missing()).includes(month)) return;
+    const { report } = await reports.make(month, 'gateway');
     log.info({ month, ...report.totals }, 'monthly report on deletion');
   });
   if (config.discovery.enabled) {

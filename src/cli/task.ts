@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import { formatLocal } from '../domain/time.js';
-import { assertRight } from '../domain/user.js';
-import { GatewayError } from '../errors.js';
-import { closeTask, openTasks } from '../store/tasks.js';
+import { finishTask, openTasks } from '../store/tasks.js';
 import { define, table, withGateway } from './command.js';
 import { identify, withIdentity, type IdentityOptions } from './identity.js';
 
@@ -23,20 +21,7 @@ export function task(program: Command): void {
     ({ args: [id = ''], options, signal }) =>
       withGateway(options, signal, async (gateway) => {
         const who = await identify(gateway, options);
-        assertRight(who, 'task.close');
-        const { store } = gateway;
-        const closed = store.act(`user:${who.id}`, (note) => {
-          const found = openTasks(store.db).find((one) => String(one.id) === id);
-          if (found === undefined) {
-            throw new GatewayError('not-found', `There is no open task "${id}".`, {
-              remedy: 'See "tredive task list".',
-            });
-          }
-          // Where its cause goes on, whoever finds that opens it again.
-          closeTask(store.db, found.kind, found.subject, store.clock.nowUs());
-          note('task.closed', found.subject, { kind: found.kind });
-          return found;
-        });
+        const closed = finishTask(gateway.store, who, id);
         return { json: { task: closed }, text: `Task ${id} is closed.` };
       }),
   );

@@ -110,9 +110,12 @@ export function monthRange(month: string, timezone: string): { readonly startUs:
 }
 
 /** The last month that is over at `nowUs`. */
-export function lastMonth(nowUs: number, timezone: string): string {
-  const [year = 0, month = 0] = formatLocal(nowUs, timezone).slice(0, 7).split('-').map(Number);
-  return month === 1 ? `${year - 1}-12` : `${year}-${String(month - 1).padStart(2, '0')}`;
+export const lastMonth = (nowUs: number, timezone: string): string =>
+  monthBefore(formatLocal(nowUs, timezone).slice(0, 7));
+
+export function monthBefore(month: string): string {
+  const [year = 0, number = 0] = month.split('-').map(Number);
+  return number === 1 ? `${year - 1}-12` : `${year}-${String(number - 1).padStart(2, '0')}`;
 }
 
 /** Reads a report from hostile bytes. Throws `verification-failed` with the first thing that is wrong. */

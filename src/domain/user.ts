@@ -31,6 +31,7 @@ export const rights = {
   'policy.confirm': ['admin', 'legal'],
   'task.close': ['admin', 'legal'],
   'report.read': ['legal', 'admin', 'auditor'],
+  'report.make': ['legal', 'admin'],
   'audit.read': ['auditor', 'legal'],
 } as const satisfies Record<string, readonly Role[]>;
 

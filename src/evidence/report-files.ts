@@ -58,6 +58,11 @@ export const reportCheckNames = [
 
 type ReportCheck = CheckOf<(typeof reportCheckNames)[number]>;
 
+export interface ReportVerdict {
+  readonly ok: boolean;
+  readonly checks: readonly ReportCheck[];
+}
+
 /** Whether a folder claims to be a report. */
 export const isReport = (folder: string): Promise<boolean> =>
   lstat(join(folder, names.json)).then(
@@ -72,7 +77,7 @@ const maxBytes = 256 << 20;
 export async function verifyReport(
   folder: string,
   options: { readonly publicKeyPem?: string } = {},
-): Promise<{ readonly ok: boolean; readonly checks: readonly ReportCheck[] }> {
+): Promise<ReportVerdict> {
   const { checks, step } = makeChecks<(typeof reportCheckNames)[number]>();
   const files = await step('structure', async () => [
     await readAll(folder),

@@ -39,7 +39,8 @@ export function confirmDeletion(ctx: RetentionContext, user: User, id: string): 
     const stillSo = plan.waiting?.id === open.id || braked.confirmedId === open.id;
     if (open.id !== id || !stillSo) {
       throw new GatewayError('approval-void', 'This is no longer what would be deleted.', {
-        remedy: 'Look at it anew with "tredive retain"; the next sweep, or "tredive retain --apply", opens it.',
+        remedy:
+          'Look at it anew on the page or with "tredive retain"; the next sweep, or "tredive retain --apply", opens it.',
       });
     }
     assertMayVote(user, votes);

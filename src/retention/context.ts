@@ -97,6 +97,8 @@ export interface RetentionPlan {
   readonly cutoffs: readonly { readonly cameraId: string; readonly ruleId: string; readonly cutoffUs: number }[];
   /** What of each camera could go now: in roots that are believed, and without what was begun before. */
   readonly dueByCamera: readonly (DueFootage & { readonly cameraId: string })[];
+  /** What of each camera would be due without a hold; cameras without any are left out. */
+  readonly heldByCamera: readonly { readonly cameraId: string; readonly segments: number; readonly oldestUs: number }[];
   /** What the brake keeps until two persons have confirmed it, or null. Of these cameras nothing is deleted. */
   readonly waiting: Waiting | null;
   /** The first of the due segments, at most `maxListed`. */

@@ -125,6 +125,7 @@ export function planSweep(
   };
   const shown = shownUntil(db);
   const tallies: DueTally[] = [];
+  const heldByCamera: { cameraId: string; segments: number; oldestUs: number }[] = [];
   const policies = new Map<string, CameraPolicy>();
   for (const camera of listCameras(db)) {
     const { cameraId } = camera;
@@ -137,9 +138,14 @@ export function planSweep(
       if (tally.due.segments > 0) tallies.push(tally.due);
     };
     if (situation.holds.some((hold) => hold.cameraIds.includes(cameraId))) {
+      // Oldest first.
+      let kept: { cameraId: string; segments: number; oldestUs: number } | null = null;
       for (const segment of dueOf(db, cameraId, cutoff.cutoffUs)) {
         const fate = fateIn(situation, segment, camera);
-        if (fate.verdict === 'held') total.held += 1;
+        if (fate.verdict === 'held') {
+          kept ??= { cameraId, segments: 0, oldestUs: segment.startUs };
+          kept.segments += 1;
+        }
         if (fate.verdict !== 'delete') continue;
         count(segment.rootId, 1, segment.sizeBytes, fate.late ? 1 : 0);
         list(segment, fate.dueUs, fate.ruleId, fate.late);
@@ -147,6 +153,10 @@ export function planSweep(
           const { startUs, endUs } = segment;
           tally.add({ segments: 1, footageUs: endUs - startUs, oldestUs: startUs, newestUs: startUs });
         }
+      }
+      if (kept !== null) {
+        heldByCamera.push(kept);
+        total.held += kept.segments;
       }
       tallied();
       continue;
@@ -218,6 +228,7 @@ export function planSweep(
       oldestUs,
       newestUs,
     })),
+    heldByCamera,
     waiting: braked.waiting,
     segments,
     notListed: total.due - segments.length,

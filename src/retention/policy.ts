@@ -13,7 +13,6 @@ import {
 import { formatUtc } from '../domain/time.js';
 import { assertRight, type User } from '../domain/user.js';
 import { GatewayError } from '../errors.js';
-import type { Segment } from '../domain/segment.js';
 import type { Note } from '../store/audit-log.js';
 import type { Database } from '../store/database.js';
 import { getCamera, putCamera } from '../store/cameras.js';
@@ -25,44 +24,55 @@ import {
   openChanges,
   rememberConfigured,
 } from '../store/retention-changes.js';
-import { segmentsDue, type SegmentCursor } from '../store/segments.js';
+import { dueTotals, segmentsIn } from '../store/segments.js';
 import { listSubstreams } from '../store/substreams.js';
 import { closeTask, openTask } from '../store/tasks.js';
 import type { RetentionContext } from './context.js';
-import { cutoffOf, fateIn, situationAt } from './plan.js';
+import { cutoffOf, situationAt } from './plan.js';
 
-const pageSize = 500;
 const taskOf = (cameraId: string): { kind: string; subject: string } => ({
   kind: 'retention-change',
   subject: `camera:${cameraId}`,
 });
 
-/** What `after` deletes at `atUs` and the camera's policy of now does not. Looks at what is there now; changes nothing. */
+/**
+ * What `after` deletes at `atUs` and the camera's policy of now does not. Looks at what is there now; changes nothing. Counted by
+ * SQLite, since weeks of a camera are hundreds of thousands of rows; one by one are looked at only those that a hold is about.
+ */
 function previewRetention(ctx: RetentionContext, after: CameraPolicy, atUs: number): RetentionPreview {
   const { db } = ctx.store;
-  const before = getCamera(db, after.cameraId);
-  const situation = situationAt(ctx, atUs);
+  const { holds } = situationAt(ctx, atUs);
   const total = { segments: 0, footageUs: 0, sizeBytes: 0, held: 0 };
-  const { cutoffUs } = cutoffOf(after, atUs, ctx.marginUs);
+  const add = (sign: 1 | -1, one: { segments: number; footageUs: number; sizeBytes: number }): void => {
+    total.segments += sign * one.segments;
+    total.footageUs += sign * one.footageUs;
+    total.sizeBytes += sign * one.sizeBytes;
+  };
+  const untilUs = cutoffOf(after, atUs, ctx.marginUs).cutoffUs;
+  // What is due by the period in force goes whatever becomes of this one.
+  const fromUs = Math.min(cutoffOf(getCamera(db, after.cameraId), atUs, ctx.marginUs).cutoffUs, untilUs);
   for (const streamId of streamsOf(db, after.cameraId)) {
-    for (let cursor: SegmentCursor | null = null; ;) {
-      const page: Segment[] = segmentsDue(db, streamId, cutoffUs, cursor, pageSize);
-      for (const segment of page) {
-        if (segment.state === 'missing' || fateIn(situation, segment, before).verdict !== 'keep') continue;
-        if (fateIn(situation, segment, after).verdict === 'held') {
-          total.held += 1;
-          continue;
-        }
-        total.segments += 1;
-        total.footageUs += segment.endUs - segment.startUs;
-        total.sizeBytes += segment.sizeBytes;
+    for (const due of dueTotals(db, streamId, untilUs, 0)) add(1, due);
+    for (const due of dueTotals(db, streamId, fromUs, 0)) add(-1, due);
+    const held = new Set<number>();
+    for (const hold of holds) {
+      if (!hold.cameraIds.includes(streamId) || hold.startUs > untilUs || hold.endUs <= fromUs) continue;
+      for (const { id, state, startUs, endUs, sizeBytes } of segmentsIn(db, [streamId], hold)) {
+        if (state !== 'indexed' || startUs <= fromUs || startUs > untilUs || held.has(id)) continue;
+        held.add(id);
+        add(-1, { segments: 1, footageUs: endUs - startUs, sizeBytes });
       }
-      if (page.length < pageSize) break;
-      cursor = page.at(-1) ?? null;
     }
+    total.held += held.size;
   }
   return { atUs, ...total };
 }
+
+/** What a change that waits would delete, as things are now; null for a longer period. */
+export const previewOf = (
+  ctx: RetentionContext,
+  { cameraId, to, effectiveUs }: RetentionChange,
+): RetentionPreview | null => (effectiveUs === null ? null : previewRetention(ctx, { ...to, cameraId }, effectiveUs));
 
 /** What another period of a camera would delete, if it were proposed now. Null for one that is not shorter. */
 export function previewDays(ctx: RetentionContext, cameraId: string, retentionDays: number): RetentionPreview | null {

@@ -35,6 +35,10 @@ export const clockTask = { kind: 'clock-untrusted', subject: 'gateway:clock' } a
  */
 const stepsAllowedUs = (uptimeUs: number): number => clockToleranceUs + uptimeUs / 8640;
 
+/** set: by how far, forward where positive, since the first sweep of this boot. before-log: something was logged later than now. */
+export type ClockDoubt =
+  { readonly kind: 'set'; readonly stepUs: number } | { readonly kind: 'before-log'; readonly highestUs: number };
+
 /**
  * Why the clock is not believed at `nowUs`, or null. Two witnesses:
  * - Since the last sweep the machine was not booted: then the wall clock must have gone as far as the uptime has since the first
@@ -43,18 +47,27 @@ const stepsAllowedUs = (uptimeUs: number): number => clockToleranceUs + uptimeUs
  * - Otherwise the clock must not be before anything that was ever logged, nor before the last sweep. A clock that was set
  *   forward while the machine was off cannot be told from time that passed: that is what the brake is for.
  */
-export function refusalReason(ctx: RetentionContext, nowUs: number): string | null {
+export function clockDoubt(ctx: RetentionContext, nowUs: number): ClockDoubt | null {
   const { db } = ctx.store;
   const state = readSweepState(db);
   const uptime = ctx.uptime?.() ?? null;
   if (uptime !== null && uptime.bootId === state.bootId && state.uptimeUs !== null && state.lastSweepUs !== null) {
     const stepUs = nowUs - state.lastSweepUs - (uptime.uptimeUs - state.uptimeUs);
-    if (Math.abs(stepUs) <= stepsAllowedUs(uptime.uptimeUs)) return null;
-    return `the clock was set ${stepUs > 0 ? 'forward' : 'back'} by ${Math.round(Math.abs(stepUs) / usPerSecond)} s since the first sweep after the machine was started`;
+    return Math.abs(stepUs) <= stepsAllowedUs(uptime.uptimeUs) ? null : { kind: 'set', stepUs };
   }
   const highestUs = Math.max(state.lastSweepUs ?? 0, highestClockUs(db, state.acceptedSize ?? 0) ?? 0);
-  if (nowUs + clockToleranceUs >= highestUs) return null;
-  return `the clock says ${formatUtc(nowUs)}, but the log already has something from ${formatUtc(highestUs)}`;
+  return nowUs + clockToleranceUs >= highestUs ? null : { kind: 'before-log', highestUs };
+}
+
+/** The doubt of `clockDoubt` in words, or null. */
+export function refusalReason(ctx: RetentionContext, nowUs: number): string | null {
+  const doubt = clockDoubt(ctx, nowUs);
+  if (doubt === null) return null;
+  if (doubt.kind === 'before-log') {
+    return `the clock says ${formatUtc(nowUs)}, but the log already has something from ${formatUtc(doubt.highestUs)}`;
+  }
+  const { stepUs } = doubt;
+  return `the clock was set ${stepUs > 0 ? 'forward' : 'back'} by ${Math.round(Math.abs(stepUs) / usPerSecond)} s since the first sweep after the machine was started`;
 }
 
 /**
@@ -77,13 +90,21 @@ export function sweepStateAt(ctx: RetentionContext, nowUs: number): SweepState {
   };
 }
 
+const noTimeService = 'no time service sets the clock, and the configuration asks for one';
+const timeServiceUnknown =
+  'it cannot be told whether a time service sets the clock, and the configuration asks for one';
+
 /** The doubt of a site that wants a time service and has none, or whose system cannot tell; else null. */
 export const unsynchronisedReason = (ctx: RetentionContext, synchronised: boolean | null): string | null =>
   ctx.mustBeSynchronised !== true || synchronised === true
     ? null
     : synchronised === false
-      ? 'no time service sets the clock, and the configuration asks for one'
-      : 'it cannot be told whether a time service sets the clock, and the configuration asks for one';
+      ? noTimeService
+      : timeServiceUnknown;
+
+/** Whether a sweep was refused for want of a time service, which nobody can vouch for in its place. */
+export const isWantOfTimeService = (reason: string): boolean =>
+  reason === noTimeService || reason === timeServiceUnknown;
 
 const acceptKind = 'accept-clock';
 
@@ -111,12 +132,7 @@ export function acceptClock(ctx: RetentionContext, user: User): AcceptedClock {
     if (doubt === null) {
       throw new GatewayError('conflict', 'The clock is believed as it is.', { remedy: 'Nothing is left to do.' });
     }
-    const uptime = ctx.uptime?.() ?? null;
-    const shown = {
-      doubt,
-      bootId: uptime?.bootId ?? null,
-      startedUs: uptime === null ? null : nowUs - uptime.uptimeUs,
-    };
+    const shown = { doubt, ...runOf(ctx, nowUs) };
     const open = openProposal(db, acceptKind);
     const id = open !== null && isSameClock(open.shown, shown) ? open.id : `k-${randomUUID()}`;
     if (id !== open?.id) putProposal(db, { id, kind: acceptKind, openedUs: nowUs, shown });
@@ -132,6 +148,23 @@ export function acceptClock(ctx: RetentionContext, user: User): AcceptedClock {
     }
     return { complete, votes };
   });
+}
+
+/** Who has said so far that the clock is right as it is now; none once it was set again. */
+export function clockVotes(ctx: RetentionContext, nowUs: number): readonly Vote[] {
+  const { db } = ctx.store;
+  const open = openProposal(db, acceptKind);
+  if (open === null || !isSameClock(open.shown, runOf(ctx, nowUs))) return [];
+  return liveVotes(votesOf(db, open.id), nowUs, ctx.brake?.voteUs ?? defaultVoteUs);
+}
+
+/** Which run of the machine this is, and when it began by the clock of now. */
+function runOf(
+  ctx: RetentionContext,
+  nowUs: number,
+): { readonly bootId: string | null; readonly startedUs: number | null } {
+  const uptime = ctx.uptime?.() ?? null;
+  return { bootId: uptime?.bootId ?? null, startedUs: uptime === null ? null : nowUs - uptime.uptimeUs };
 }
 
 /** Without an uptime nobody can tell whether the clock was set between the two; the hours that a yes counts are the bound. */

@@ -56,14 +56,23 @@ export const wasRefused = (db: Database, segment: { id: number; inode: string; s
        AND size_bytes = @sizeBytes AND result = 'not-the-indexed-file' LIMIT 1`,
   ).get({ id: segment.id, inode: segment.inode, sizeBytes: segment.sizeBytes }) !== undefined;
 
+export interface FailingCamera {
+  readonly cameraId: string;
+  readonly segments: number;
+  readonly oldestUs: number;
+  /** Of the oldest, why the last attempt failed. */
+  readonly error: string | null;
+}
+
 /** Cameras with a deletion that was tried and failed and is still to be done, with the oldest such footage. */
-export const failingCameras = (db: Database): { cameraId: string; segments: number; oldestUs: number }[] =>
+export const failingCameras = (db: Database): FailingCamera[] =>
   db
     .prepare(
-      `SELECT camera_id AS cameraId, count(*) AS segments, min(start_us) AS oldestUs FROM deletion
+      // A column beside min() is that of the row with the minimum.
+      `SELECT camera_id AS cameraId, count(*) AS segments, min(start_us) AS oldestUs, last_error AS error FROM deletion
        WHERE state = 'intended' AND attempts > 0 GROUP BY camera_id ORDER BY camera_id`,
     )
-    .all() as { cameraId: string; segments: number; oldestUs: number }[];
+    .all() as FailingCamera[];
 
 /** Records have a limit of their own. Gives how many went. */
 export const expireRecords = (db: Database, beforeUs: number): number =>

@@ -68,6 +68,14 @@ export const listQuarantine = (db: Database, rootId?: string): QuarantineRow[] =
     ? (db.prepare(`SELECT ${columns} FROM quarantine ORDER BY root_id, path`).all() as QuarantineRow[])
     : (db.prepare(`SELECT ${columns} FROM quarantine WHERE root_id = ? ORDER BY path`).all(rootId) as QuarantineRow[]);
 
+/** How many files there are of each camera that a name tells. */
+export const quarantinedByCamera = (db: Database): Map<string, number> =>
+  new Map(
+    prepared(db, 'SELECT camera_id, count(*) FROM quarantine WHERE camera_id IS NOT NULL GROUP BY camera_id')
+      .raw()
+      .all() as [string, number][],
+  );
+
 /**
  * Files in quarantine, by root, whose content may be as old as footage may become: `bound_us` plus the camera's period (30 days
  * where nobody knows whose it is) less the margin has passed. The gateway does not touch them, so a person has to.

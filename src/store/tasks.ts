@@ -1,4 +1,7 @@
 /** Table `task`: what a person has to do. */
+import { assertRight, type User } from '../domain/user.js';
+import { GatewayError } from '../errors.js';
+import type { Store } from './audit-log.js';
 import type { Database } from './database.js';
 import { prepared } from './prepared.js';
 
@@ -33,3 +36,20 @@ export const openTasks = (db: Database): TaskRow[] =>
       'SELECT id, kind, subject, detail, created_us AS createdUs FROM task WHERE done_us IS NULL ORDER BY created_us, id',
     )
     .all() as TaskRow[];
+
+/**
+ * A person has seen to a task. Where its cause goes on, whoever finds that opens it again. Throws `forbidden` without the right,
+ * `not-found` where it is not open.
+ */
+export function finishTask(store: Store, user: User, id: string): TaskRow {
+  assertRight(user, 'task.close');
+  return store.act(`user:${user.id}`, (note) => {
+    const found = openTasks(store.db).find((one) => String(one.id) === id);
+    if (found === undefined) {
+      throw new GatewayError('not-found', `There is no open task "${id}".`, { remedy: 'See "tredive task list".' });
+    }
+    closeTask(store.db, found.kind, found.subject, store.clock.nowUs());
+    note('task.closed', found.subject, { kind: found.kind });
+    return found;
+  });
+}

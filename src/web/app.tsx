@@ -14,6 +14,7 @@ import { FootageView } from './views/footage.js';
 import { LoginView } from './views/login.js';
 import { NewRequestView } from './views/new-request.js';
 import { RequestDetail } from './views/request.js';
+import { RetentionView } from './views/retention/index.js';
 import { RequestsListView } from './views/requests.js';
 
 export function App(): ReactNode {
@@ -59,6 +60,7 @@ function View({ session }: { session: Session }): ReactNode {
   const place = usePlace();
   if (place.view === 'cameras') return <CamerasView />;
   if (place.view === 'footage' && may(session, 'footage.read')) return <FootageView />;
+  if (place.view === 'retention') return <RetentionView part={place.part} />;
   if (place.view === 'requests' && may(session, 'request.read')) return <RequestsListView />;
   if (place.view === 'new' && may(session, 'request.create')) return <NewRequestView />;
   if (place.view === 'request' && may(session, 'request.read')) return <RequestDetail key={place.id} id={place.id} />;
@@ -95,6 +97,9 @@ function Top({ site, session }: { site: string | undefined; session: Session | n
                 {t('app.footage')}
               </a>
             )}
+            <a href={hrefOf.retention('now')} {...current(view === 'retention')}>
+              {t('app.retention')}
+            </a>
             {may(session, 'request.read') && (
               <a href={hrefOf.requests} {...current(view === 'requests' || view === 'new' || view === 'request')}>
                 {t('app.requests')}

@@ -1,7 +1,7 @@
 /** Small things that several views show. */
 import { Alert, Button, Loader, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ApiError } from './api.js';
 
@@ -73,3 +73,65 @@ export function Trouble({ error, retry }: { error: Error | null; retry?: () => v
     </Alert>
   );
 }
+
+interface ConfirmedProps {
+  readonly label: string;
+  /** What it does, said before it is done. */
+  readonly help: ReactNode;
+  readonly pending: boolean;
+  /** The words of the second press; "Yes, do it" where left out. */
+  readonly sure?: string;
+  /** Styles of the first button. */
+  readonly variant?: 'default' | 'filled';
+  readonly fullWidth?: boolean;
+  readonly children: () => void;
+}
+
+/** For what cannot be undone: the first press asks, the second does it. */
+export function Confirmed({ label, help, pending, sure, variant, fullWidth, children }: ConfirmedProps): ReactNode {
+  const { t } = useTranslation();
+  const [asking, setAsking] = useState(false);
+  const group = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // The button that had the focus is gone: a screen reader goes on with the question.
+    if (asking) group.current?.focus();
+  }, [asking]);
+  if (!asking) {
+    return (
+      <Button
+        variant={variant ?? 'default'}
+        fullWidth={fullWidth ?? true}
+        onClick={() => {
+          setAsking(true);
+        }}
+      >
+        {label}
+      </Button>
+    );
+  }
+  return (
+    <div role="group" aria-label={label} tabIndex={-1} ref={group} className="asks">
+      <div style={{ margin: '0 0 8px' }}>{help}</div>
+      <div className="tags">
+        <Button color="red.9" loading={pending} onClick={children}>
+          {sure ?? t('act.sure')}
+        </Button>
+        <Button
+          variant="default"
+          onClick={() => {
+            setAsking(false);
+          }}
+        >
+          {t('app.cancel')}
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+/** What was done, where a screen reader hears of it. */
+export const Done = ({ children }: { children: string | null }): ReactNode => (
+  <p role="status" className="done" hidden={children === null}>
+    {children}
+  </p>
+);

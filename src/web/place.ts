@@ -4,14 +4,19 @@ import { useSyncExternalStore } from 'react';
 export type Place =
   | { readonly view: 'cameras' }
   | { readonly view: 'footage' }
+  | { readonly view: 'retention'; readonly part: RetentionPart }
   | { readonly view: 'requests' }
   | { readonly view: 'new' }
   | { readonly view: 'request'; readonly id: string }
   | { readonly view: 'unknown' };
 
+export const retentionParts = ['now', 'changes', 'reports'] as const;
+export type RetentionPart = (typeof retentionParts)[number];
+
 export const hrefOf = {
   cameras: '#/cameras',
   footage: '#/footage',
+  retention: (part: RetentionPart): string => (part === 'now' ? '#/retention' : `#/retention/${part}`),
   requests: '#/requests',
   new: '#/requests/new',
   request: (id: string): string => `#/requests/${encodeURIComponent(id)}`,
@@ -20,6 +25,8 @@ export const hrefOf = {
 function read(hash: string): Place {
   if (hash === '' || hash === '#' || hash === '#/' || hash === hrefOf.cameras) return { view: 'cameras' };
   if (hash === hrefOf.footage) return { view: 'footage' };
+  const part = retentionParts.find((one) => hash === hrefOf.retention(one));
+  if (part !== undefined) return { view: 'retention', part };
   if (hash === hrefOf.requests) return { view: 'requests' };
   if (hash === hrefOf.new) return { view: 'new' };
   const id = /^#\/requests\/([A-Za-z0-9_-]+)$/.exec(hash)?.[1];

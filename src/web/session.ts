@@ -25,3 +25,42 @@ export function useTime(): (us: number) => string {
   const { i18n } = useTranslation();
   return (us) => showTime(us, site.timezone, i18n.language);
 }
+
+/** The same to the minute, for deadlines and sweeps. */
+export function useMinute(): (us: number) => string {
+  const { site } = useSession();
+  const { i18n } = useTranslation();
+  return (us) => showTime(us, site.timezone, i18n.language, { seconds: false });
+}
+
+const minuteUs = 60_000_000;
+
+/** Shows a length of time, whichever way it goes: in days and hours, or in hours and minutes below two days. */
+export function useSpan(): (us: number) => string {
+  const { t } = useTranslation();
+  return (us) => {
+    const minutes = Math.floor(Math.abs(us) / minuteUs);
+    const hours = Math.floor(minutes / 60);
+    if (hours >= 48) {
+      const days = Math.floor(hours / 24);
+      return hours % 24 === 0
+        ? t('retention.span.days', { days })
+        : t('retention.span.daysHours', { days, hours: hours % 24 });
+    }
+    if (hours === 0) return t('retention.span.minutes', { minutes });
+    return minutes % 60 === 0
+      ? t('retention.span.hours', { hours })
+      : t('retention.span.hoursMinutes', { hours, minutes: minutes % 60 });
+  };
+}
+
+/** Shows how long footage is, in hours. */
+export function useHours(): (us: number) => string {
+  const { t, i18n } = useTranslation();
+  return (us) =>
+    t('retention.span.footage', {
+      hours: new Intl.NumberFormat(i18n.language, { maximumFractionDigits: us < 100 * 60 * minuteUs ? 1 : 0 }).format(
+        us / (60 * minuteUs),
+      ),
+    });
+}

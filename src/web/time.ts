@@ -1,8 +1,11 @@
 /** Instants in the site's time zone, never without their offset. */
 import { formatOffset, usToLocal } from '../domain/time.js';
 
-/** `23 Nov 2026, 14.05.09 +01:00` in the reader's language. */
-export function showTime(us: number, zone: string, language: string): string {
+/** In a narrow column the offset does not lose its time. */
+const noBreak = '\u00a0';
+
+/** `23 Nov 2026, 14.05.09 +01:00` in the reader's language; without the seconds where they only take room. */
+export function showTime(us: number, zone: string, language: string, { seconds = true } = {}): string {
   const text = new Intl.DateTimeFormat(language === 'da' ? 'da-DK' : 'en-GB', {
     timeZone: zone,
     day: 'numeric',
@@ -10,9 +13,9 @@ export function showTime(us: number, zone: string, language: string): string {
     year: 'numeric',
     hour: '2-digit',
     minute: '2-digit',
-    second: '2-digit',
+    ...(seconds && { second: '2-digit' }),
   }).format(us / 1000);
-  return `${text} ${formatOffset(usToLocal(us, zone).offsetMinutes)}`;
+  return `${text}${seconds ? ' ' : noBreak}${formatOffset(usToLocal(us, zone).offsetMinutes)}`;
 }
 
 const sizes = ['B', 'kB', 'MB', 'GB', 'TB'] as const;

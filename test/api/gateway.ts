@@ -6,6 +6,7 @@ import type { ApiDeps, ApiJobs } from '../../src/api/deps.js';
 import { makeApi } from '../../src/api/server.js';
 import type { ErrorView, JobView } from '../../src/api/views.js';
 import { verifyAuditLog } from '../../src/audit/verify.js';
+import { makeReports } from '../../src/cli/reports.js';
 import { closeRequest } from '../../src/disclosure/close.js';
 import { coverageOf } from '../../src/disclosure/coverage.js';
 import { decideRequest } from '../../src/disclosure/decide.js';
@@ -17,6 +18,8 @@ import { createRequest } from '../../src/disclosure/request.js';
 import { reviewRequest } from '../../src/disclosure/review.js';
 import { searchFootage } from '../../src/disclosure/search.js';
 import type { AuditEvent } from '../../src/domain/audit-event.js';
+import { writeReport } from '../../src/evidence/report-files.js';
+import { fingerprint, publicPem } from '../../src/evidence/signature.js';
 import { toGatewayError } from '../../src/errors.js';
 import { hashPassword } from '../../src/platform/password.js';
 import type { RetentionResult } from '../../src/retention/context.js';
@@ -26,8 +29,15 @@ import { contactSheetOf } from '../../src/recordings/pictures/contact-sheet.js';
 import { cutsIn } from '../../src/recordings/pictures/cuts.js';
 import { stillAt } from '../../src/recordings/pictures/still.js';
 import { planDeletions } from '../../src/retention/plan.js';
-import { cancelRetention, confirmRetention, previewDays, proposeRetention } from '../../src/retention/policy.js';
-import { acceptClock, refusalReason } from '../../src/retention/trust.js';
+import {
+  cancelRetention,
+  confirmRetention,
+  previewDays,
+  previewOf,
+  proposeRetention,
+} from '../../src/retention/policy.js';
+import { buildReport } from '../../src/retention/report.js';
+import { acceptClock, clockDoubt, clockVotes, refusalReason } from '../../src/retention/trust.js';
 import { readCheckpoints, readEntries, readFrontier } from '../../src/store/audit-log.js';
 import { makeWorld, picturesOf, type World } from '../helpers/disclosure.js';
 
@@ -140,14 +150,42 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
     retention: {
       marginUs: retention.marginUs,
       plan: (nowUs) => planDeletions(retention, nowUs),
+      voteUs: retention.brake.voteUs,
+      sweepEveryUs: 3_600_000_000,
       refusal: (nowUs) => refusalReason(retention, nowUs),
+      doubt: (nowUs) => clockDoubt(retention, nowUs),
+      clockVotes: (nowUs) => clockVotes(retention, nowUs),
       confirm: (user, id) => confirmDeletion(retention, user, id),
       acceptClock: (user) => acceptClock(retention, user),
       preview: (cameraId, retentionDays) => previewDays(retention, cameraId, retentionDays),
+      previewOf: (change) => previewOf(retention, change),
       propose: (user, input) => proposeRetention(retention, user, input),
       confirmChange: (user, id) => confirmRetention(retention, user, id),
       cancelChange: (user, id) => cancelRetention(retention, user, id),
     },
+    reports: makeReports({
+      store,
+      dataDir,
+      timezone: ctx.site.timezone,
+      reportKeyPem: publicPem(ctx.packageKey),
+      makeReport: async (month, folder, actor) => {
+        const report = await buildReport({
+          db: store.db,
+          month,
+          nowUs: store.clock.nowUs(),
+          marginUs: retention.marginUs,
+          site: ctx.site,
+          version: ctx.version,
+          audit: { origin: ctx.audit.origin, keySha256: fingerprint(publicKey) },
+          reportKeySha256: fingerprint(ctx.packageKey),
+        });
+        const { sha256 } = await writeReport(folder, report, { report: ctx.packageKey, auditPublic: publicKey });
+        store.act(actor, (note) => {
+          note('report.made', `report:${month}`, { sha256 });
+        });
+        return { report, sha256 };
+      },
+    }),
     audit: {
       verify: () =>
         verifyAuditLog(

@@ -82,7 +82,12 @@ describe('failures inside', () => {
       log,
       retention: {
         marginUs: 1,
+        voteUs: 1,
+        sweepEveryUs: 1,
         refusal: () => null,
+        doubt: () => null,
+        clockVotes: () => [],
+        previewOf: () => null,
         plan: () => {
           throw thrown;
         },

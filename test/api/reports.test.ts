@@ -27,12 +27,13 @@ test('reports are listed and handed out to those who may read them, and each loo
   });
   const served = await serve({}, world);
   const legal = await served.login(world.lars);
-  expect((await legal.call<ReportsView>('GET', '/api/reports')).json).toEqual({ reports: [] });
+  expect((await legal.call<ReportsView>('GET', '/api/reports')).json).toEqual({ reports: [], missing: [] });
   await writeReport(join(world.dataDir, 'reports', month), report, { report: privateKey, auditPublic });
   // One that is being written.
   mkdirSync(join(world.dataDir, 'reports', '2026-02'));
   expect((await legal.call<ReportsView>('GET', '/api/reports')).json).toEqual({
     reports: [{ month, files: reportFiles }],
+    missing: [],
   });
   const pdf = await legal.call('GET', `/api/reports/${month}/report.da.pdf`);
   expect([pdf.status, pdf.headers.get('content-type')]).toEqual([200, 'application/pdf']);

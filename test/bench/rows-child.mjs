@@ -6,7 +6,9 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ingest } from '../../dist/recordings/ingest.js';
+import { retentionOverview } from '../../dist/api/retention-overview.js';
 import { planDeletions } from '../../dist/retention/plan.js';
+import { previewDays } from '../../dist/retention/policy.js';
 import { makeStore } from '../../dist/store/audit-log.js';
 import { noDevice, putCamera } from '../../dist/store/cameras.js';
 import { openDatabase } from '../../dist/store/database.js';
@@ -154,6 +156,28 @@ async function measure(db) {
   });
   found.planHour = await timed(100, () => plan(hourUs, cameras * 60));
   found.planDay = await timed(20, () => plan(24 * hourUs, Math.min(rows, cameras * 24 * 60)));
+  // What the page of retention asks for every half minute, by whoever has it open.
+  const brake = { floorUs: 3 * hourUs, factor: 2, voteUs: 4 * hourUs };
+  const overview = (dueUs, due) => {
+    const nowUs = firstUs + dueUs + periodUs;
+    const at = { ...store, clock: { ...clock, nowUs: () => nowUs } };
+    const ctx = { ...retention, store: at, brake };
+    const seen = retentionOverview({
+      store: at,
+      retention: {
+        ...{ marginUs, voteUs: brake.voteUs, sweepEveryUs: hourUs },
+        plan: (us) => planDeletions(ctx, us),
+        ...{ doubt: () => null, clockVotes: () => [], previewOf: () => null },
+      },
+    });
+    if (seen.due.segments < due || seen.cameras.length !== cameras) throw new Error(`${seen.due.segments} due`);
+  };
+  found.overviewHour = await timed(50, () => overview(hourUs, cameras * 60));
+  found.overviewDay = await timed(20, () => overview(24 * hourUs, Math.min(rows, cameras * 24 * 60)));
+  found.preview = await timed(20, () => {
+    const seen = previewDays(retention, any(), 1);
+    if (seen.segments === 0) throw new Error('a shorter period deletes nothing');
+  });
   // As a scan reads them, beside a disk that is read in the same order.
   const began = performance.now();
   let read = 0;

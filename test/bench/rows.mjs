@@ -36,6 +36,9 @@ export function measureRows({ rows, row }) {
     line('the next deletion of each camera', found.due);
     line('planning a sweep, an hour is due', found.planHour);
     line('planning a sweep, a day is due', found.planDay);
+    line('the page of retention, an hour is due', found.overviewHour);
+    line('the page of retention, a day is due', found.overviewDay);
+    line('what a period of one day would delete', found.preview);
     row('', 'MB/million', 'inserts/s', 'in order/s', 'written', 'node MB');
     row(
       'size, filling, reading, memory',

@@ -36,6 +36,7 @@ const matrix: Record<Right, string> = {
   'policy.confirm': 'legal admin',
   'task.close': 'admin legal',
   'report.read': 'legal admin auditor',
+  'report.make': 'legal admin',
   'audit.read': 'legal auditor',
 };
 

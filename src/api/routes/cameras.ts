@@ -4,7 +4,7 @@ import { lastMeasured, type Measured } from '../../retention/oldest-record.js';
 import { listCameras } from '../../store/cameras.js';
 import { openIntents } from '../../store/deletions.js';
 import { activeHolds } from '../../store/holds.js';
-import { listQuarantine } from '../../store/quarantine.js';
+import { quarantinedByCamera } from '../../store/quarantine.js';
 import { openChanges } from '../../store/retention-changes.js';
 import { footageByCamera } from '../../store/segments.js';
 import { listSubstreams } from '../../store/substreams.js';
@@ -37,7 +37,7 @@ export const cameraRoutes: readonly Route[] = [
       const { db } = store;
       const nowUs = store.clock.nowUs();
       const footage = new Map(footageByCamera(db).map((one) => [one.cameraId, one]));
-      const quarantined = listQuarantine(db).map((one) => one.cameraId);
+      const quarantined = quarantinedByCamera(db);
       const holds = activeHolds(db, nowUs);
       const mains = new Map(listSubstreams(db).map((stream) => [stream.streamId, stream.cameraId]));
       const situation = { db, nowUs, marginUs: retention.marginUs, holds, intents: openIntents(db) };
@@ -70,7 +70,7 @@ export const cameraRoutes: readonly Route[] = [
             oldestUs: found?.oldestUs ?? null,
             newestUs: found?.newestUs ?? null,
             missing: found?.missing ?? 0,
-            quarantined: quarantined.filter((id) => id === cameraId).length,
+            quarantined: quarantined.get(cameraId) ?? 0,
           },
           substreamOf: mains.get(cameraId) ?? null,
           limit: cameraLimit(camera, found?.oldestUs ?? null, situation),

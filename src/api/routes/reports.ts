@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { reportFiles } from '../../evidence/report-files.js';
+import { reportFiles, type ReportVerdict } from '../../evidence/report-files.js';
 import { toGatewayError } from '../../errors.js';
 import { sendFile } from '../file-answer.js';
 import { route, type Route } from '../route.js';
@@ -15,8 +15,8 @@ export const reportRoutes: readonly Route[] = [
     method: 'get',
     path: '/api/reports',
     right: 'report.read',
-    summary: 'The monthly reports on deletion that were made, newest first',
-    handler: async ({ deps: { dataDir } }): Promise<ReportsView> => {
+    summary: 'The monthly reports on deletion that were made, newest first, and the months that have none',
+    handler: async ({ deps: { dataDir, reports: kept } }): Promise<ReportsView> => {
       const reports = [];
       for (const name of (await namesIn(join(dataDir, 'reports'))).sort().reverse()) {
         if (!month.safeParse(name).success) continue;
@@ -24,7 +24,32 @@ export const reportRoutes: readonly Route[] = [
         // One without all of its files is being written.
         if (reportFiles.every((file) => files.includes(file))) reports.push({ month: name, files: reportFiles });
       }
-      return { reports };
+      return { reports, missing: await kept.missing() };
+    },
+  }),
+  route({
+    method: 'post',
+    path: '/api/reports',
+    right: 'report.make',
+    status: 201,
+    summary: 'Make the signed report of a month that is over and has none',
+    body: z.strictObject({ month }),
+    handler: async ({ deps: { reports }, user, body }) => ({
+      month: body.month,
+      ...(await reports.make(body.month, `user:${user.id}`)),
+    }),
+  }),
+  route({
+    method: 'get',
+    path: '/api/reports/:month/verification',
+    right: 'report.read',
+    summary: 'Whether a report is what was signed, by this gateway: each check with its result',
+    params: z.strictObject({ month }),
+    handler: ({ deps: { reports, store }, user, params }): Promise<ReportVerdict> => {
+      store.act(`user:${user.id}`, (note) => {
+        note('audit.read', `report:${params.month}`, { what: 'report-verification' });
+      });
+      return reports.verify(params.month);
     },
   }),
   route({

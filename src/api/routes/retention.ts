@@ -1,14 +1,22 @@
 import { z } from 'zod';
+import { retentionOverview } from '../retention-overview.js';
 import { lastMeasured } from '../../retention/oldest-record.js';
 import { listUsers } from '../../store/users.js';
 import { route, type Route } from '../route.js';
-import type { AcceptedView, ConfirmedView, OldestView, RetentionView } from '../views.js';
+import type { AcceptedView, ConfirmedView, OldestView, RetentionOverview, RetentionView } from '../views.js';
 
 /** Names of those who said yes, by the ids that stand in `votes`. */
 const namesOf = (users: readonly { id: string; name: string }[], ids: readonly string[]): Record<string, string> =>
   Object.fromEntries(users.filter(({ id }) => ids.includes(id)).map(({ id, name }) => [id, name]));
 
 export const retentionRoutes: readonly Route[] = [
+  route({
+    method: 'get',
+    path: '/api/retention/overview',
+    right: 'camera.read',
+    summary: 'How retention stands: the clock, the last sweep, what is due, held, failing or waits, by camera',
+    handler: ({ deps }): RetentionOverview => retentionOverview(deps),
+  }),
   route({
     method: 'get',
     path: '/api/retention',

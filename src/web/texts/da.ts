@@ -1,6 +1,6 @@
 import type { en } from './en.js';
-
-type Words<T> = { readonly [K in keyof T]: T[K] extends string ? string : Words<T[K]> };
+import { retentionDa } from './retention-da.js';
+import type { Words } from './words.js';
 
 export const da: Words<typeof en> = {
   app: {
@@ -10,6 +10,7 @@ export const da: Words<typeof en> = {
     menu: 'Hovedmenu',
     cameras: 'Kameraer',
     footage: 'Optagelser',
+    retention: 'Sletning',
     requests: 'Udleveringer',
     language: 'Sprog',
     logout: 'Log ud',
@@ -42,6 +43,10 @@ export const da: Words<typeof en> = {
     'input-invalid': 'Noget mangler eller er forkert',
     'footage-gone': 'Optagelsen er væk',
     'approval-void': 'Godkendelsen gælder ikke længere',
+    'clock-untrusted': 'Uret er i tvivl',
+    'not-found': 'Det findes ikke mere',
+    'retention-illegal': 'Den opbevaringsfrist er ikke lovlig',
+    usage: 'Det kan ikke lade sig gøre',
     reference: 'Reference til loggen: {{id}}',
   },
   login: {
@@ -360,4 +365,5 @@ export const da: Words<typeof en> = {
     submit: 'Opret anmodning',
     recipientNot: 'Ikke for denne kameraklasse: {{cameras}}',
   },
+  retention: retentionDa,
 };

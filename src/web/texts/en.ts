@@ -1,3 +1,5 @@
+import { retentionEn } from './retention-en.js';
+
 export const en = {
   app: {
     name: 'tredive',
@@ -6,6 +8,7 @@ export const en = {
     menu: 'Main',
     cameras: 'Cameras',
     footage: 'Footage',
+    retention: 'Deletion',
     requests: 'Requests',
     language: 'Language',
     logout: 'Log out',
@@ -37,6 +40,10 @@ export const en = {
     'input-invalid': 'Something is missing or wrong',
     'footage-gone': 'The footage is gone',
     'approval-void': 'The approval is void',
+    'clock-untrusted': 'The clock is in doubt',
+    'not-found': 'It is not there any more',
+    'retention-illegal': 'That storage period is not lawful',
+    usage: 'That cannot be done',
     reference: 'Reference for the log: {{id}}',
   },
   login: {
@@ -356,4 +363,5 @@ export const en = {
     submit: 'Make request',
     recipientNot: 'Not for this class of camera: {{cameras}}',
   },
+  retention: retentionEn,
 } as const;

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 import type { RequestDetailView, RequestStateView } from '../../api/views.js';
 import type { RequestState } from '../../domain/disclosure.js';
 import { call } from '../api.js';
-import { Trouble } from '../parts.js';
+import { Confirmed, Trouble } from '../parts.js';
 import { may, useSession } from '../session.js';
 import { isBusy, JobLine } from './request-state.js';
 
@@ -272,43 +272,6 @@ function Exception({ label, help, reasonLabel, value, onChange }: ExceptionProps
           }}
         />
       )}
-    </div>
-  );
-}
-
-/** For what cannot be undone: the first press asks, the second does it. */
-function Confirmed(props: { label: string; help: string; pending: boolean; children: () => void }): ReactNode {
-  const { t } = useTranslation();
-  const [asking, setAsking] = useState(false);
-  if (!asking) {
-    return (
-      <Button
-        variant="default"
-        fullWidth
-        onClick={() => {
-          setAsking(true);
-        }}
-      >
-        {props.label}
-      </Button>
-    );
-  }
-  return (
-    <div role="group" aria-label={props.label}>
-      <p style={{ margin: '0 0 8px' }}>{props.help}</p>
-      <div className="tags">
-        <Button color="red.9" loading={props.pending} onClick={props.children}>
-          {t('act.sure')}
-        </Button>
-        <Button
-          variant="default"
-          onClick={() => {
-            setAsking(false);
-          }}
-        >
-          {t('app.cancel')}
-        </Button>
-      </div>
     </div>
   );
 }
