@@ -6,6 +6,7 @@ import type { Database } from '../store/database.js';
 import type { CameraRow } from '../store/cameras.js';
 import type { DeletionRow } from '../store/deletions.js';
 import { segmentsBefore } from '../store/segments.js';
+import { wallEndIn } from '../store/segments-shown.js';
 import type { CameraLimit } from './views.js';
 
 interface Situation {
@@ -41,7 +42,8 @@ export function cameraLimit(camera: CameraRow, oldestUs: number | null, situatio
   let held = false;
   for (const segment of segmentsBefore(db, camera.cameraId, nowUs - maxAgeUs)) {
     if (intent !== undefined && intent.startUs <= segment.startUs) break;
-    const fate = fateOf(segment, camera, holds, nowUs, marginUs);
+    const shown = holds.length === 0 ? segment : { ...segment, endUs: wallEndIn(db, segment).latestEndUs };
+    const fate = fateOf(shown, camera, holds, nowUs, marginUs);
     if (fate.verdict === 'delete') return at(segment.startUs, stateOf(fate));
     if (fate.verdict === 'held') held = true;
   }

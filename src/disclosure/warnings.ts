@@ -68,6 +68,12 @@ function ofCopies(
       `${of}: ${stands} recordings are of a sub-stream, because the main stream does not show those moments.`,
     );
   }
+  const slow = primary.filter((segment) => segment.endUs > segment.mediaEndUs).length;
+  if (slow > 0) {
+    warnings.push(
+      `${of}: ${slow} recordings hold less video than the time that passed: their frames may be some seconds later than the video says.`,
+    );
+  }
   const unsure = primary.filter((segment) => segment.timeQuality === 'disagreeing').length;
   if (unsure > 0) {
     warnings.push(`${of}: the clocks of ${unsure} recordings disagree: look at the time in the picture.`);

@@ -77,6 +77,11 @@ const original = recordWith(
         disagreementMs: nullOr(whole(-Number.MAX_SAFE_INTEGER)),
       },
       {
+        /**
+         * Where the camera delivered less video than the time that passed: the end of the video, and the latest instant that its
+         * last frame can be from. Each frame is from then or up to as much later than the video says.
+         */
+        slow: record({ videoEnd: instant, latestEnd: instant }),
         /** What each clock said, where they disagree or the name has two meanings: what it can mean from when to when at most. */
         clocks: record({
           nameFrom: instant,

@@ -164,6 +164,11 @@ function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): Manife
         source: summary.timeSource,
         quality: summary.timeQuality,
         disagreementMs: summary.timeDisagreementMs === null ? null : Math.round(summary.timeDisagreementMs),
+        ...(summary.mediaEndUs === undefined || summary.latestEndUs === undefined
+          ? {}
+          : {
+              slow: { videoEnd: instantIn(summary.mediaEndUs, zone), latestEnd: instantIn(summary.latestEndUs, zone) },
+            }),
         ...(summary.clocks === undefined ? {} : { clocks: clocksPart(summary.clocks, zone) }),
       },
       truncated: summary.truncated,

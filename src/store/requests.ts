@@ -231,6 +231,9 @@ export interface ItemSummary {
   readonly timeSource: string;
   readonly timeQuality: TimeQuality;
   readonly timeDisagreementMs: number | null;
+  /** Where its frames may be later than its video says: where that ends, and the latest instant that the last one can be from. */
+  readonly mediaEndUs?: number | undefined;
+  readonly latestEndUs?: number | undefined;
   /** What each clock said, where that was kept. */
   readonly clocks?: SegmentClocks | undefined;
   readonly truncated: boolean;

@@ -211,7 +211,7 @@ CREATE TABLE deletion (
   segment_id INTEGER NOT NULL,               -- id the segment had; the row itself is gone once this is done
   camera_id TEXT NOT NULL,                   -- whose footage it was
   start_us INTEGER NOT NULL,                 -- as the segment had it
-  end_us INTEGER NOT NULL,                   -- as the segment had it
+  end_us INTEGER NOT NULL,                   -- until when it covered the time
   size_bytes INTEGER NOT NULL,               -- as the segment had it
   inode TEXT NOT NULL,                       -- as the segment had it, decimal
   rule_id TEXT NOT NULL,                     -- which rule said so, with its version
@@ -304,7 +304,7 @@ CREATE TABLE request_item (
   segment_id INTEGER NOT NULL,               -- the segment it was copied from
   camera_id TEXT NOT NULL REFERENCES camera (id),  -- as the segment had it
   start_us INTEGER NOT NULL,                 -- as the segment had it
-  end_us INTEGER NOT NULL,                   -- as the segment had it
+  end_us INTEGER NOT NULL,                   -- until when it covers the time
   source_name TEXT NOT NULL,                 -- file name the VMS gave it
   size_bytes INTEGER NOT NULL,               -- of the original
   container TEXT NOT NULL,                   -- of the original

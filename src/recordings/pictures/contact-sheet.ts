@@ -1,6 +1,7 @@
 /** Small pictures of a camera over a range, each with its local time: to find the moment without playing hours. */
 import type { TimeRange } from '../../domain/segment.js';
 import { formatLocal } from '../../domain/time.js';
+import { videoOffsetUs, wallOffsetUs } from '../../domain/wall-clock.js';
 import { GatewayError, toGatewayError } from '../../errors.js';
 import { contactSheet, type SheetCell } from '../../platform/pictures.js';
 import { pictureOf, type Picture } from './cache.js';
@@ -102,13 +103,13 @@ async function cellOf(
   if (pick === null) return { picture: null, caption: caption(part.startUs) };
   const { segment, startUs, endUs } = pick.shown;
   const within = {
-    fromUs: Math.max(startUs, part.startUs) - segment.startUs,
-    toUs: Math.min(endUs, part.endUs) - segment.startUs,
+    fromUs: videoOffsetUs(segment, Math.max(startUs, part.startUs) - segment.startUs),
+    toUs: videoOffsetUs(segment, Math.min(endUs, part.endUs) - segment.startUs),
   };
   const size = { maxWidth: cellWidth, maxHeight: cellHeight, signal: look.signal };
   try {
-    const frame = await frameNear(ctx, segment, pick.atUs - segment.startUs, within, size);
-    const atUs = frame === null ? pick.atUs : segment.startUs + Math.round(frame.atS * 1e6);
+    const frame = await frameNear(ctx, segment, videoOffsetUs(segment, pick.atUs - segment.startUs), within, size);
+    const atUs = frame === null ? pick.atUs : segment.startUs + wallOffsetUs(segment, frame.atS * 1e6);
     return { picture: frame, caption: caption(atUs) };
   } catch (error) {
     const failure = toGatewayError(error);

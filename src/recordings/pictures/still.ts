@@ -1,6 +1,7 @@
 /** One picture of a camera at one moment. It shows people as they are: never part of a package, only for those who may look. */
 import { formatLocal } from '../../domain/time.js';
 import type { Segment } from '../../domain/segment.js';
+import { videoOffsetUs } from '../../domain/wall-clock.js';
 import { GatewayError } from '../../errors.js';
 import { grabFrame, type GrabbedFrame } from '../../platform/ffmpeg-frame.js';
 import { toJpeg } from '../../platform/pictures.js';
@@ -35,7 +36,10 @@ export async function stillAt(
     { kind: 'still', cameraId, range, of: { maxWidth }, segments: [segment] },
     async () => {
       const size = { maxWidth, maxHeight: maxWidth };
-      const frame = await frameAt(ctx, segment, atUs - segment.startUs, { ...size, signal: look.signal });
+      const frame = await frameAt(ctx, segment, videoOffsetUs(segment, atUs - segment.startUs), {
+        ...size,
+        signal: look.signal,
+      });
       if (frame === null) {
         throw new GatewayError('media-unreadable', `${segment.path} has no picture that can be decoded there.`, {
           remedy: 'Try another moment; look whether the recorder itself plays it.',

@@ -292,6 +292,8 @@ export const da: Words<typeof en> = {
     standsIn: 'Kun understrømmen',
     unsure_one: 'Urene for {{count}} optagelse er uenige',
     unsure_other: 'Urene for {{count}} optagelser er uenige',
+    slow_one: '{{count}} optagelse rummer mindre video end den tid, der gik',
+    slow_other: '{{count}} optagelser rummer mindre video end den tid, der gik',
     more_one: 'og {{count}} mere',
     more_other: 'og {{count}} flere',
   },

@@ -287,6 +287,8 @@ export const en = {
     standsIn: 'Only the sub-stream',
     unsure_one: 'The clocks of {{count}} recording disagree',
     unsure_other: 'The clocks of {{count}} recordings disagree',
+    slow_one: '{{count}} recording holds less video than the time that passed',
+    slow_other: '{{count}} recordings hold less video than the time that passed',
     more_one: 'and {{count}} more',
     more_other: 'and {{count}} more',
   },

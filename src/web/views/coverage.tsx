@@ -38,6 +38,7 @@ function Camera({ camera, range, action }: { camera: CameraCoverage; range: Time
   const [primary, duplicates, substreams] = [count('primary'), count('duplicate'), count('sub-stream')];
   const standIns = partsOf(camera).filter((part) => part.kind === 'substream');
   const unsure = segments.filter((one) => one.part === 'primary' && one.timeQuality === 'disagreeing').length;
+  const slow = segments.filter((one) => one.part === 'primary' && one.endUs > one.mediaEndUs).length;
   const lines = [
     ...camera.gaps.map((one) => ({ ...one, what: t('request.gap') })),
     ...camera.deleted.map((one) => ({ ...one, what: t('request.deleted') })),
@@ -56,6 +57,7 @@ function Camera({ camera, range, action }: { camera: CameraCoverage; range: Time
           {camera.gaps.length > 0 && disclosed !== null && (
             <Tag tone="warn">{t('coverage.gaps', { count: camera.gaps.length })}</Tag>
           )}
+          {slow > 0 && <Tag tone="warn">{t('coverage.slow', { count: slow })}</Tag>}
           {unsure > 0 && <Tag tone="warn">{t('coverage.unsure', { count: unsure })}</Tag>}
           {action}
         </span>
