@@ -1,6 +1,7 @@
 /** What is there for a request, what is missing from it, and what would be handed over. */
 import type { CameraPolicy } from '../domain/camera.js';
 import { coverRange, type Overlap, type RangeCoverage, type RecordingPart, type Shown } from '../domain/coverage.js';
+import { discontinuitiesIn, type Discontinuity } from '../domain/recorder-numbers.js';
 import { legalLimitUs } from '../domain/retention.js';
 import { gapToleranceUs, spanOf, type LeftOut } from '../domain/manifest.js';
 import { overlaps, type SegmentState, type TimeQuality, type TimeRange } from '../domain/segment.js';
@@ -9,6 +10,7 @@ import { getCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
 import { deletionsIn } from '../store/deletions.js';
 import type { RequestItem } from '../store/requests.js';
+import { numberOf } from '../store/segment-numbers.js';
 import { segmentsShowing } from '../store/segments-shown.js';
 import { streamsOf } from '../store/substreams.js';
 import type { DisclosureContext } from './context.js';
@@ -42,6 +44,11 @@ export interface DeletedRange extends TimeRange {
   readonly doneUs: number | null;
 }
 
+/** A break that the recorder's own count tells of, in one stream of the camera. */
+export interface StreamBreak extends Discontinuity {
+  readonly streamId: string;
+}
+
 export interface CameraCoverage {
   readonly cameraId: string;
   /** The camera itself and its sub-streams. */
@@ -55,6 +62,8 @@ export interface CameraCoverage {
   readonly shows: readonly Shown[];
   /** What two primary segments show both, such as a few seconds that a recorder repeats at the start of a file. */
   readonly overlaps: readonly Overlap[];
+  /** Where the recorder was connected anew, or made segments that are not here; empty where it does not count them. */
+  readonly breaks: readonly StreamBreak[];
   /** What deletion records say of the range. */
   readonly deleted: readonly DeletedRange[];
   /** Originals are whole files: what would be handed over can be wider than what was asked for. Null without any. */
@@ -85,6 +94,7 @@ export function coverageOf(
         gaps: cover.gaps,
         shows: cover.shows,
         overlaps: cover.overlaps,
+        breaks: breaksIn(db, streams, found),
         deleted: deletionsIn(db, streams, range).map(({ startUs, endUs, ruleId, dueUs, doneUs }) => ({
           startUs,
           endUs,
@@ -159,6 +169,15 @@ function lookAt(
     found: found.filter((segment) => segment.state !== 'indexed' || placed.has(segment.id)),
     cover: { ...cover, placed },
   };
+}
+
+function breaksIn(db: Database, streams: readonly string[], found: readonly WallSegment[]): StreamBreak[] {
+  const there = found
+    .filter((segment) => segment.state === 'indexed')
+    .map((segment) => ({ ...segment, endUs: segment.coveredUntilUs, number: numberOf(db, segment.id) }));
+  return streams.flatMap((streamId) =>
+    discontinuitiesIn(there.filter((one) => one.cameraId === streamId)).map((one) => ({ streamId, ...one })),
+  );
 }
 
 function segmentView(segment: WallSegment, policy: CameraPolicy, cover: RangeCoverage, nowUs: number): CoveredSegment {

@@ -30,6 +30,7 @@ import {
   type RequestRow,
 } from '../store/requests.js';
 import { clocksOf } from '../store/segment-clocks.js';
+import { numberOf } from '../store/segment-numbers.js';
 import {
   actorOf,
   assertNoWorker,
@@ -216,6 +217,7 @@ async function prepareItem(
   const copy = { output: paths.redacted, analysis, decisions: maskEveryone, frames };
   const rendered = await describeItem(ctx, copy, run.signal);
   const clocks = clocksOf(ctx.store.db, segment.id);
+  const counted = numberOf(ctx.store.db, segment.id);
   return {
     requestId: request.id,
     position,
@@ -259,6 +261,7 @@ async function prepareItem(
       truncated: segment.truncated,
       ...(segment.coveredUntilUs > segment.endUs && { mediaEndUs: segment.endUs, latestEndUs: segment.latestEndUs }),
       ...(clocks === null ? {} : { clocks }),
+      ...(counted === null ? {} : { counted }),
       ...(initialisation === null ? {} : { initialisation }),
     },
   };

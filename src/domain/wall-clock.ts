@@ -52,7 +52,10 @@ export function wallEndOf(
  * than the video says, and none is later by more than the whole of it is. Where nothing speaks for a video that runs slow, it is
  * taken at its word, unless the range lies behind all that it is said to cover.
  */
-export function rangeInVideo(range: TimeRange, { endUs, coveredUntilUs, latestEndUs }: WallEnd & { readonly endUs: number }): TimeRange {
+export function rangeInVideo(
+  range: TimeRange,
+  { endUs, coveredUntilUs, latestEndUs }: WallEnd & { readonly endUs: number },
+): TimeRange {
   const isSlow = coveredUntilUs > endUs || range.startUs >= coveredUntilUs;
   return { startUs: range.startUs - (isSlow ? latestEndUs - endUs : 0), endUs: range.endUs };
 }

@@ -173,6 +173,7 @@ function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): Manife
       },
       truncated: summary.truncated,
       breaks: summary.breaks.map((gap) => rangeIn(gap, zone)),
+      ...(summary.counted !== undefined && { counted: { ...summary.counted } }),
       ...(summary.streamId !== undefined && { streamId: summary.streamId }),
       ...(summary.initialisation === undefined ? {} : { initialisation: initPart(summary.initialisation, names.init) }),
     },

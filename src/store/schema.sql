@@ -158,6 +158,20 @@ CREATE TABLE segment_clock (
   written_us INTEGER NOT NULL                -- last write to the file, when indexed
 ) STRICT;
 
+-- From when a recorder (MediaMTX) was connected to a camera until it was not any more. A row stays when its last segment goes: it is
+-- a random number, and tells of nobody.
+CREATE TABLE recorder_stream (
+  id INTEGER PRIMARY KEY,                    -- by which segments name it
+  stream TEXT NOT NULL UNIQUE CHECK (length(stream) = 32)  -- as the recorder names it, hexadecimal
+) STRICT;
+
+-- Which of a stream a segment is, where the recorder writes it into the file: numbers that follow one another prove that nothing lies between.
+CREATE TABLE segment_number (
+  segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,  -- goes with it
+  stream_id INTEGER NOT NULL REFERENCES recorder_stream (id),  -- of which stream
+  number INTEGER NOT NULL CHECK (number >= 0)  -- counted by the recorder
+) STRICT;
+
 -- Where a recording can be cut without decoding it. Read from the file when first asked for; true of the file of that size and last write.
 CREATE TABLE key_frames (
   segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,  -- whose key frames

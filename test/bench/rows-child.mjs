@@ -115,7 +115,9 @@ async function measure(db) {
     // Of the newest files some have to be there, or the root is not trusted; what is in them is not read.
     mkdirSync(join(rootPath, dirname(segment.path)), { recursive: true });
     writeFileSync(join(rootPath, segment.path), '');
-    ingest({ store }, { id: 'nvr' }, [{ kind: 'segment', path: segment.path, segment, cameraLabel: segment.cameraId }]);
+    ingest({ store }, { id: 'nvr' }, [
+      { kind: 'segment', path: segment.path, segment, cameraLabel: segment.cameraId, clocks: null, number: null },
+    ]);
     written += 1;
   }, 1000 / cameras);
 

@@ -41,6 +41,10 @@ function Camera({ camera, range, action }: { camera: CameraCoverage; range: Time
   const slow = segments.filter((one) => one.part === 'primary' && one.endUs > one.mediaEndUs).length;
   const lines = [
     ...camera.gaps.map((one) => ({ ...one, what: t('request.gap') })),
+    ...camera.breaks.map(({ fromUs, untilUs, lost }) => ({
+      ...{ startUs: Math.min(fromUs, untilUs), endUs: Math.max(fromUs, untilUs) },
+      what: lost === null ? t('coverage.newStream') : t('coverage.lost', { count: lost }),
+    })),
     ...camera.deleted.map((one) => ({ ...one, what: t('request.deleted') })),
     ...standIns.map((one) => ({ ...one, what: t('coverage.standsIn') })),
   ];
