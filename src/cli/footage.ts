@@ -68,6 +68,11 @@ function find(group: Command): void {
               [
                 ...camera.covered.map((one) => ['  covered', local(one.startUs), local(one.endUs)]),
                 ...camera.gaps.map((one) => ['  gap', local(one.startUs), local(one.endUs)]),
+                ...camera.breaks.map(({ kind, lost, fromUs, untilUs }) => [
+                  kind === 'new-stream' ? '  recorder connected anew' : `  ${lost} segments of the recorder lost`,
+                  local(fromUs),
+                  local(untilUs),
+                ]),
               ],
             ),
           ].join('\n');

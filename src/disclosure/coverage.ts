@@ -1,19 +1,24 @@
 /** What is there for a request, what is missing from it, and what would be handed over. */
 import type { CameraPolicy } from '../domain/camera.js';
 import { coverRange, type Overlap, type RangeCoverage, type RecordingPart, type Shown } from '../domain/coverage.js';
+import { discontinuitiesIn, type Discontinuity } from '../domain/recorder-numbers.js';
 import { legalLimitUs } from '../domain/retention.js';
 import { gapToleranceUs, spanOf, type LeftOut } from '../domain/manifest.js';
-import type { Segment, SegmentState, TimeQuality, TimeRange } from '../domain/segment.js';
+import { overlaps, type SegmentState, type TimeQuality, type TimeRange } from '../domain/segment.js';
+import type { WallSegment } from '../domain/wall-clock.js';
 import { getCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
 import { deletionsIn } from '../store/deletions.js';
 import type { RequestItem } from '../store/requests.js';
-import { segmentsIn } from '../store/segments.js';
+import { numberOf } from '../store/segment-numbers.js';
+import { segmentsShowing } from '../store/segments-shown.js';
 import { streamsOf } from '../store/substreams.js';
 import type { DisclosureContext } from './context.js';
 
 export interface CoveredSegment extends TimeRange {
   readonly id: number;
+  /** Where its video ends, which is before `endUs` where a camera delivers less video than the time that passes. */
+  readonly mediaEndUs: number;
   /** Which stream of the camera: its own id for the main one. */
   readonly streamId: string;
   readonly sizeBytes: number;
@@ -39,6 +44,11 @@ export interface DeletedRange extends TimeRange {
   readonly doneUs: number | null;
 }
 
+/** A break that the recorder's own count tells of, in one stream of the camera. */
+export interface StreamBreak extends Discontinuity {
+  readonly streamId: string;
+}
+
 export interface CameraCoverage {
   readonly cameraId: string;
   /** The camera itself and its sub-streams. */
@@ -52,6 +62,8 @@ export interface CameraCoverage {
   readonly shows: readonly Shown[];
   /** What two primary segments show both, such as a few seconds that a recorder repeats at the start of a file. */
   readonly overlaps: readonly Overlap[];
+  /** Where the recorder was connected anew, or made segments that are not here; empty where it does not count them. */
+  readonly breaks: readonly StreamBreak[];
   /** What deletion records say of the range. */
   readonly deleted: readonly DeletedRange[];
   /** Originals are whole files: what would be handed over can be wider than what was asked for. Null without any. */
@@ -82,6 +94,7 @@ export function coverageOf(
         gaps: cover.gaps,
         shows: cover.shows,
         overlaps: cover.overlaps,
+        breaks: breaksIn(db, streams, found),
         deleted: deletionsIn(db, streams, range).map(({ startUs, endUs, ruleId, dueUs, doneUs }) => ({
           startUs,
           endUs,
@@ -104,7 +117,7 @@ export function primarySegments(
   cameraId: string,
   range: TimeRange,
   without: ReadonlySet<number> = new Set(),
-): { readonly segments: readonly Segment[]; readonly leftOut: number } {
+): { readonly segments: readonly WallSegment[]; readonly leftOut: number } {
   const { found, cover } = lookAt(db, cameraId, range, without);
   const segments = found.filter((one) => cover.placed.get(one.id)?.part === 'primary');
   return { segments, leftOut: cover.placed.size - segments.length };
@@ -120,7 +133,7 @@ export function leftOutOf(db: Database, cameraId: string, range: TimeRange, item
   return found.flatMap((segment): LeftOut[] => {
     const placed = cover.placed.get(segment.id);
     if (placed === undefined || prepared.has(segment.id)) return [];
-    const { startUs, endUs, sizeBytes } = segment;
+    const { startUs, coveredUntilUs: endUs, sizeBytes } = segment;
     const recorderName = segment.path.slice(segment.path.lastIndexOf('/') + 1);
     // What stands in for it must have been prepared, or it would not stand in for anything.
     const isShown = placed.shownBy.length > 0 && placed.shownBy.every((id) => prepared.has(id));
@@ -134,22 +147,48 @@ function lookAt(
   cameraId: string,
   range: TimeRange,
   without: ReadonlySet<number> = new Set(),
-): { streams: string[]; found: Segment[]; cover: RangeCoverage } {
+): { streams: string[]; found: WallSegment[]; cover: RangeCoverage } {
   const streams = streamsOf(db, cameraId);
-  const found = segmentsIn(db, streams, range).sort((a, b) => a.startUs - b.startUs || a.id - b.id);
+  const found = segmentsShowing(db, streams, range).sort((a, b) => a.startUs - b.startUs || a.id - b.id);
   const there = found.filter((segment) => segment.state === 'indexed' && !without.has(segment.id));
-  const recordings = there.map((segment) => ({ ...segment, streamId: segment.cameraId }));
-  return { streams, found, cover: coverRange(range, recordings, gapToleranceUs) };
+  const recordings = there.map((segment) => ({
+    ...segment,
+    endUs: segment.coveredUntilUs,
+    streamId: segment.cameraId,
+  }));
+  const cover = coverRange(range, recordings, gapToleranceUs);
+  // What may show a moment that nothing else shows goes along, though it is not said to cover it.
+  const perhaps = there.filter(
+    ({ id, coveredUntilUs, latestEndUs }) =>
+      !cover.placed.has(id) && cover.gaps.some((gap) => overlaps({ startUs: coveredUntilUs, endUs: latestEndUs }, gap)),
+  );
+  const placed = new Map(cover.placed);
+  for (const { id } of perhaps) placed.set(id, { part: 'primary', shownBy: [] });
+  return {
+    streams,
+    found: found.filter((segment) => segment.state !== 'indexed' || placed.has(segment.id)),
+    cover: { ...cover, placed },
+  };
 }
 
-function segmentView(segment: Segment, policy: CameraPolicy, cover: RangeCoverage, nowUs: number): CoveredSegment {
-  const { id, startUs, endUs, sizeBytes, width, height, codec, hasAudio, timeQuality, state } = segment;
+function breaksIn(db: Database, streams: readonly string[], found: readonly WallSegment[]): StreamBreak[] {
+  const there = found
+    .filter((segment) => segment.state === 'indexed')
+    .map((segment) => ({ ...segment, endUs: segment.coveredUntilUs, number: numberOf(db, segment.id) }));
+  return streams.flatMap((streamId) =>
+    discontinuitiesIn(there.filter((one) => one.cameraId === streamId)).map((one) => ({ streamId, ...one })),
+  );
+}
+
+function segmentView(segment: WallSegment, policy: CameraPolicy, cover: RangeCoverage, nowUs: number): CoveredSegment {
+  const { id, startUs, coveredUntilUs: endUs, sizeBytes, width, height, codec, hasAudio, timeQuality, state } = segment;
   const placed = cover.placed.get(id);
   return {
     id,
     streamId: segment.cameraId,
     startUs,
     endUs,
+    mediaEndUs: segment.endUs,
     sizeBytes,
     width,
     height,

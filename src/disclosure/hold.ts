@@ -9,7 +9,7 @@ import type { Store } from '../store/audit-log.js';
 import { getCamera } from '../store/cameras.js';
 import { deletionsIn } from '../store/deletions.js';
 import { findHold, insertHold, liftHold } from '../store/holds.js';
-import { segmentsIn } from '../store/segments.js';
+import { segmentsShowing } from '../store/segments-shown.js';
 import { allStreamsOf } from '../store/substreams.js';
 import { openTask } from '../store/tasks.js';
 import { formatUtc } from '../domain/time.js';
@@ -47,7 +47,7 @@ export function placeHold({ store }: { readonly store: Store }, user: User, inpu
     }
     // Every stream of a camera, and of each every copy: a copy that goes is a loss too.
     const cameraIds = allStreamsOf(db, input.cameraIds);
-    const found = segmentsIn(db, cameraIds, input);
+    const found = segmentsShowing(db, cameraIds, input);
     const kept = found.filter((segment) => segment.state === 'indexed');
     const gone = deletionsIn(db, cameraIds, input).length;
     if (kept.length === 0) {

@@ -13,6 +13,7 @@ import { assertTransition, contentHash } from '../domain/disclosure.js';
 import { modeOf } from '../domain/mask-decisions.js';
 import { maskEveryone } from '../domain/redaction-plan.js';
 import type { Segment, TimeRange } from '../domain/segment.js';
+import { rangeInVideo, type WallSegment } from '../domain/wall-clock.js';
 import type { User } from '../domain/user.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { scopeItemOf } from '../evidence/manifest.js';
@@ -29,6 +30,7 @@ import {
   type RequestRow,
 } from '../store/requests.js';
 import { clocksOf } from '../store/segment-clocks.js';
+import { numberOf } from '../store/segment-numbers.js';
 import {
   actorOf,
   assertNoWorker,
@@ -54,7 +56,7 @@ import { describeItem, folderFor, labelOf } from './render-item.js';
 
 interface Work {
   /** As it is prepared: of the camera that was asked for. */
-  readonly segment: Segment;
+  readonly segment: WallSegment;
   /** Which stream of the camera it is, where that is not the main one. */
   readonly streamId: string | null;
   readonly paths: ItemPaths;
@@ -134,7 +136,7 @@ function begin(ctx: DisclosureContext, actor: Actor, id: string, untilUs: number
 function register(
   ctx: DisclosureContext,
   id: string,
-  segments: readonly { readonly cameraId: string; readonly segment: Segment }[],
+  segments: readonly { readonly cameraId: string; readonly segment: WallSegment }[],
   firstIndex: number,
 ): Work[] {
   const { db, clock } = ctx.store;
@@ -202,7 +204,7 @@ async function prepareItem(
           label: labelOf(ctx, { request, segment }),
           run,
         },
-        { startUs: segment.startUs, range: request },
+        { startUs: segment.startUs, range: rangeInVideo(request, segment) },
       ),
     run.signal,
   );
@@ -215,13 +217,14 @@ async function prepareItem(
   const copy = { output: paths.redacted, analysis, decisions: maskEveryone, frames };
   const rendered = await describeItem(ctx, copy, run.signal);
   const clocks = clocksOf(ctx.store.db, segment.id);
+  const counted = numberOf(ctx.store.db, segment.id);
   return {
     requestId: request.id,
     position,
     segmentId: segment.id,
     cameraId: segment.cameraId,
     startUs: segment.startUs,
-    endUs: segment.endUs,
+    endUs: segment.coveredUntilUs,
     sourceName: segment.path.slice(segment.path.lastIndexOf('/') + 1),
     sizeBytes,
     container: segment.container,
@@ -256,7 +259,9 @@ async function prepareItem(
       timeQuality: segment.timeQuality,
       timeDisagreementMs: segment.timeDisagreementMs,
       truncated: segment.truncated,
+      ...(segment.coveredUntilUs > segment.endUs && { mediaEndUs: segment.endUs, latestEndUs: segment.latestEndUs }),
       ...(clocks === null ? {} : { clocks }),
+      ...(counted === null ? {} : { counted }),
       ...(initialisation === null ? {} : { initialisation }),
     },
   };

@@ -19,7 +19,7 @@ export function warningsFor(coverage: Coverage, range: TimeRange, timeZone: stri
 }
 
 function ofCamera(camera: CameraCoverage, range: TimeRange, timeZone: string): string[] {
-  const { cameraId, segments, gaps, deleted, disclosed } = camera;
+  const { cameraId, segments, gaps, breaks, deleted, disclosed } = camera;
   const local = (us: number): string => formatLocal(us, timeZone);
   const of = `Camera "${cameraId}"`;
   const warnings: string[] = [];
@@ -29,6 +29,13 @@ function ofCamera(camera: CameraCoverage, range: TimeRange, timeZone: string): s
   }
   if (disclosed === null) warnings.push(`${of} has no footage in this range.`);
   else if (gaps.length > 0) warnings.push(`${of} has ${gaps.length} gaps in this range.`);
+  for (const one of breaks.filter(({ kind }) => kind === 'segments-lost')) {
+    warnings.push(
+      `${of}: the recorder made ${one.lost} more segments between ${local(one.fromUs)} and ${local(one.untilUs)}, which are not here.`,
+    );
+  }
+  const anew = breaks.filter(({ kind }) => kind === 'new-stream').length;
+  if (anew > 0) warnings.push(`${of}: the recorder was connected anew ${anew} times in this range.`);
   if (disclosed !== null && (disclosed.startUs < range.startUs || disclosed.endUs > range.endUs)) {
     warnings.push(
       `${of}: originals are whole files, so they show ${local(disclosed.startUs)} to ${local(disclosed.endUs)}.`,
@@ -66,6 +73,12 @@ function ofCopies(
   if (stands > 0) {
     warnings.push(
       `${of}: ${stands} recordings are of a sub-stream, because the main stream does not show those moments.`,
+    );
+  }
+  const slow = primary.filter((segment) => segment.endUs > segment.mediaEndUs).length;
+  if (slow > 0) {
+    warnings.push(
+      `${of}: ${slow} recordings hold less video than the time that passed: their frames may be some seconds later than the video says.`,
     );
   }
   const unsure = primary.filter((segment) => segment.timeQuality === 'disagreeing').length;

@@ -77,6 +77,11 @@ const original = recordWith(
         disagreementMs: nullOr(whole(-Number.MAX_SAFE_INTEGER)),
       },
       {
+        /**
+         * Where the camera delivered less video than the time that passed: the end of the video, and the latest instant that its
+         * last frame can be from. Each frame is from then or up to as much later than the video says.
+         */
+        slow: record({ videoEnd: instant, latestEnd: instant }),
         /** What each clock said, where they disagree or the name has two meanings: what it can mean from when to when at most. */
         clocks: record({
           nameFrom: instant,
@@ -93,6 +98,11 @@ const original = recordWith(
     breaks: listOf(range, 100_000),
   },
   {
+    /**
+     * What the recorder itself counts (MediaMTX): numbers of one stream that follow one another prove that it made nothing in
+     * between; another stream, that it was connected to the camera anew.
+     */
+    counted: record({ stream: matching(/^[0-9a-f]{32}$/, '32 hexadecimal digits'), number: whole() }),
     /** Which stream of the camera it is, where it is a sub-stream: the main one does not show its moments. */
     streamId: text(500, 1),
     /** Of a fragment: the initialisation segment that it is read behind, as the recorder wrote it. */

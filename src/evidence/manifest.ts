@@ -164,10 +164,16 @@ function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): Manife
         source: summary.timeSource,
         quality: summary.timeQuality,
         disagreementMs: summary.timeDisagreementMs === null ? null : Math.round(summary.timeDisagreementMs),
+        ...(summary.mediaEndUs === undefined || summary.latestEndUs === undefined
+          ? {}
+          : {
+              slow: { videoEnd: instantIn(summary.mediaEndUs, zone), latestEnd: instantIn(summary.latestEndUs, zone) },
+            }),
         ...(summary.clocks === undefined ? {} : { clocks: clocksPart(summary.clocks, zone) }),
       },
       truncated: summary.truncated,
       breaks: summary.breaks.map((gap) => rangeIn(gap, zone)),
+      ...(summary.counted !== undefined && { counted: { ...summary.counted } }),
       ...(summary.streamId !== undefined && { streamId: summary.streamId }),
       ...(summary.initialisation === undefined ? {} : { initialisation: initPart(summary.initialisation, names.init) }),
     },

@@ -2,6 +2,7 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Segment } from '../domain/segment.js';
+import type { RecorderNumber } from '../domain/recorder-numbers.js';
 import type { SegmentClocks } from '../domain/segment-clocks.js';
 import type { FileStat, Probed, RecordingRoot, RecordingsContext } from './context.js';
 import { localToUs, usPerSecond } from '../domain/time.js';
@@ -19,6 +20,8 @@ export type Examined =
       readonly segment: Omit<Segment, 'id' | 'state'>;
       /** What each clock said, where that has to be kept. */
       readonly clocks: SegmentClocks | null;
+      /** What the recorder counts in its files; null where it counts nothing. */
+      readonly number: RecorderNumber | null;
     }
   | {
       readonly kind: 'quarantined';
@@ -191,6 +194,7 @@ export async function examine(
     path,
     cameraLabel: match.camera,
     clocks: clocksToKeep(clocks, start),
+    number: probe.recorderNumber,
     segment: {
       rootId: root.id,
       path,

@@ -10,6 +10,7 @@ import { findQuarantine, hasQuarantine, putQuarantine, removeQuarantine } from '
 import { insertAllIfNew } from '../store/segment-inserts.js';
 import { anyMissing, findByPath, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
 import { putClocks } from '../store/segment-clocks.js';
+import { putNumber } from '../store/segment-numbers.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
 import type { Examined } from './examine.js';
@@ -82,7 +83,7 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
   return result;
 }
 
-/** Adds what is new, renews what the index has already, and keeps the clocks of either. */
+/** Adds what is new, renews what the index has already, and keeps clocks and number of either. */
 function enter(
   { store: { db, clock } }: RecordingsContext,
   fresh: ReadonlyMap<string, Extract<Examined, { kind: 'segment' }>>,
@@ -100,8 +101,12 @@ function enter(
     closeTask(db, 'segment-changed', changedSubject(before.id), clock.nowUs());
     result.changed += 1;
   }
-  for (const { segment, clocks } of fresh.values()) {
-    if (clocks !== null || renewed.has(segment.path)) putClocks(db, rowOf(db, segment).id, clocks);
+  for (const { segment, clocks, number } of fresh.values()) {
+    const again = renewed.has(segment.path);
+    if (clocks === null && number === null && !again) continue;
+    const { id } = rowOf(db, segment);
+    if (clocks !== null || again) putClocks(db, id, clocks);
+    if (number !== null || again) putNumber(db, id, number);
   }
 }
 

@@ -70,6 +70,8 @@ export async function probeHere(
   }
 }
 
+const noRecorder = { recorderClockUs: null, recorderNumber: null };
+
 async function summarise(file: BoundedFile): Promise<MediaSummary> {
   const { sizeBytes } = file.facts;
   if (sizeBytes === 0) throw new ProbeRefusal('empty', '0 bytes');
@@ -82,19 +84,19 @@ async function summarise(file: BoundedFile): Promise<MediaSummary> {
   }
   if (looksLikeMatroska(head)) {
     const facts = await readMatroskaFacts(file);
-    return { ...(await readWithLibrary(file)), hasVideo: true, recorderClockUs: null, ...facts };
+    return { ...(await readWithLibrary(file)), hasVideo: true, ...noRecorder, ...facts };
   }
   const summary = (looksLikeTransport(head) ? await readTransport(file) : null) ?? (await readWithLibrary(file));
   // Transport packets have 188 bytes: a part of one at the end was cut off.
   const truncated = summary.container === 'ts' && looksLikeTransport(head) && sizeBytes % 188 !== 0;
-  return { ...summary, hasVideo: true, creationTimeUs: null, recorderClockUs: null, truncated };
+  return { ...summary, hasVideo: true, creationTimeUs: null, ...noRecorder, truncated };
 }
 
 /** Of a fragment, whose initialisation segment is shared: the clocks in that are of another recording. */
 async function summariseFragment(file: BoundedFile, init: string, limits: ReadLimits): Promise<MediaSummary> {
   if (file.facts.sizeBytes === 0) return await summarise(file);
   const summary = await summarise(await behindInit(file, init, limits));
-  return { ...summary, creationTimeUs: null, recorderClockUs: null };
+  return { ...summary, creationTimeUs: null, ...noRecorder };
 }
 
 function contradiction(summary: MediaSummary): string | null {

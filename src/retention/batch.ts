@@ -13,6 +13,7 @@ import { withPatience } from '../platform/patience.js';
 import { findCamera, getCamera } from '../store/cameras.js';
 import { finishIntent, insertIntent, noteFailure, type DeletionIntent, type DeletionRow } from '../store/deletions.js';
 import { findById, removeSegment, setSegmentState } from '../store/segments.js';
+import { wallEndIn } from '../store/segments-shown.js';
 import { closeTask, openTask } from '../store/tasks.js';
 import { defaultPatienceMs, type RetentionContext, type RetentionRun, type RootProblem } from './context.js';
 import { removeDerivedOf } from './derived.js';
@@ -60,7 +61,9 @@ export function intend(
         const { verdict, ruleId, dueUs } = fateIn(situation, segment, camera);
         if (verdict === 'held' && segment.state === 'indexed') held += 1;
         if (verdict !== 'delete') continue;
-        const { startUs, endUs, sizeBytes, inode, rootId, path } = segment;
+        const { startUs, sizeBytes, inode, rootId, path } = segment;
+        // Whoever asks for its last moments later is told that they were deleted.
+        const { coveredUntilUs: endUs } = wallEndIn(db, segment);
         const intent = { segmentId: id, cameraId, startUs, endUs, sizeBytes, inode, ruleId, dueUs, intendedUs: nowUs };
         begun.push({ ...intent, id: insertIntent(db, intent), rootId, path });
         setSegmentState(db, id, 'deleting');

@@ -3,6 +3,7 @@ import { holdCovers, type Hold } from '../domain/hold.js';
 import type { Segment } from '../domain/segment.js';
 import type { Database } from '../store/database.js';
 import { segmentsDue, type SegmentCursor } from '../store/segments.js';
+import { wallEndIn } from '../store/segments-shown.js';
 
 /** Of rows that are missing there may be many, one after the other; without any the first row decides. */
 const pageSize = 50;
@@ -23,7 +24,8 @@ export function oldestNotHeld(db: Database, cameraId: string, holds: readonly Ho
       limit = pageSize;
       continue;
     }
-    const hold = holds.find((one) => holdCovers(one, segment, nowUs));
+    const shown = holds.length === 0 ? segment : { ...segment, endUs: wallEndIn(db, segment).latestEndUs };
+    const hold = holds.find((one) => holdCovers(one, shown, nowUs));
     if (hold === undefined) return segment;
     // What begins within the hold is held too; what begins before it may end before it.
     const { startUs, id } = segment;

@@ -15,6 +15,7 @@ import { activeHolds } from '../store/holds.js';
 import { findQuarantine } from '../store/quarantine.js';
 import { findRoot } from '../store/roots.js';
 import { findByPath } from '../store/segments.js';
+import { wallEndIn } from '../store/segments-shown.js';
 import type { RootProblem } from './context.js';
 import { lookAtRoot } from './trust.js';
 
@@ -266,7 +267,7 @@ function isHeld(
   if (cameraId === null) return false;
   // How far it reaches only the index knows. Of a file that is not in it, no more than its first second can count as held.
   const row = findByPath(db, file.rootId, file.path);
-  const endUs = row?.cameraId === cameraId ? row.endUs : file.startUs + usPerSecond;
+  const endUs = row?.cameraId === cameraId ? wallEndIn(db, row).latestEndUs : file.startUs + usPerSecond;
   const range = { cameraId, startUs: file.startUs, endUs: Math.max(endUs, file.startUs + 1) };
   return holds.some((hold) => holdCovers(hold, range, nowUs));
 }

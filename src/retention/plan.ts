@@ -10,6 +10,7 @@ import { openIntentsAfter } from '../store/deletions.js';
 import { activeHolds } from '../store/holds.js';
 import { overdueQuarantine } from '../store/quarantine.js';
 import { dueTotals, findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
+import { wallEndIn } from '../store/segments-shown.js';
 import { maxListed, type DueSegment, type RetentionContext, type RetentionPlan, type RootProblem } from './context.js';
 import { brake, nothingBraked, shownUntil, type Braked, type DueTally } from './brake.js';
 import { lookAtRoot, refusalReason } from './trust.js';
@@ -24,16 +25,23 @@ export interface Situation {
   readonly nowUs: number;
   readonly marginUs: number;
   readonly holds: readonly Hold[];
+  /** The latest instant that a frame of a segment can be from: a hold on that keeps it. */
+  readonly latestEndUs: (segment: Segment) => number;
 }
 
 export const situationAt = ({ store, marginUs }: RetentionContext, nowUs: number): Situation => ({
   nowUs,
   marginUs,
   holds: activeHolds(store.db, nowUs),
+  latestEndUs: (segment) => wallEndIn(store.db, segment).latestEndUs,
 });
 
-export const fateIn = (situation: Situation, segment: Segment, policy: CameraPolicy): SegmentFate =>
-  fateOf(segment, policy, situation.holds, situation.nowUs, situation.marginUs);
+export function fateIn(situation: Situation, segment: Segment, policy: CameraPolicy): SegmentFate {
+  const { nowUs, marginUs } = situation;
+  const holds = situation.holds.filter((hold) => hold.cameraIds.includes(segment.cameraId));
+  const shown = holds.length === 0 ? segment : { ...segment, endUs: situation.latestEndUs(segment) };
+  return fateOf(shown, policy, holds, nowUs, marginUs);
+}
 
 export const cutoffOf = (
   policy: CameraPolicy,

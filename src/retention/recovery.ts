@@ -1,5 +1,6 @@
 /** Finishes deletions that were begun: by a run that was killed, or one that failed. At every start, before anything else. */
 import { join } from 'node:path';
+import type { Segment } from '../domain/segment.js';
 import { askFolder } from '../platform/patience.js';
 import { spending } from '../platform/reserve.js';
 import { finishIntent, openIntentsAfter, type DeletionRow } from '../store/deletions.js';
@@ -7,6 +8,7 @@ import { holdsCovering } from '../store/holds.js';
 import { listRoots } from '../store/roots.js';
 import { takeLock } from '../store/process-lock.js';
 import { findById, setSegmentState } from '../store/segments.js';
+import { wallEndIn } from '../store/segments-shown.js';
 import { carryOut, type BatchRun, type Pending } from './batch.js';
 import { defaultBatchSize, type RetentionContext, type RetentionRun, type RootProblem } from './context.js';
 import { fileState, lookAtRoot } from './trust.js';
@@ -111,15 +113,11 @@ export async function finishOpen(ctx: RetentionContext, run: BatchRun): Promise<
  * A deletion that failed and was not repeated yet, of a file that is still whole, gives way to a hold that came meanwhile. Not
  * one that may have got as far as the file: then nothing is left to hold, and the hold was told so when it was placed.
  */
-function withdrawForHold(
-  ctx: RetentionContext,
-  run: BatchRun,
-  intent: DeletionRow,
-  segment: { readonly rootId: string; readonly path: string; readonly inode: string; readonly sizeBytes: number },
-): boolean {
+function withdrawForHold(ctx: RetentionContext, run: BatchRun, intent: DeletionRow, segment: Segment): boolean {
   const { store } = ctx;
   const { db } = store;
-  const covering = (): boolean => holdsCovering(db, intent.cameraId, intent, store.clock.nowUs()).length > 0;
+  const shown = { startUs: intent.startUs, endUs: wallEndIn(db, segment).latestEndUs };
+  const covering = (): boolean => holdsCovering(db, intent.cameraId, shown, store.clock.nowUs()).length > 0;
   if (!covering()) return false;
   const { path, problem } = lookAtRoot(db, segment.rootId, ctx.rootPath(segment.rootId));
   if (problem !== null || fileState(path, segment) !== 'as-indexed') return false;

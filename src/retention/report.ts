@@ -26,6 +26,7 @@ import type { DeletionFacts } from '../store/deletions.js';
 import { listHolds } from '../store/holds.js';
 import { overdueQuarantine } from '../store/quarantine.js';
 import { segmentsBefore } from '../store/segments.js';
+import { wallEndIn } from '../store/segments-shown.js';
 import { allowedUntilUs, eachDeletionSince, makeLatenessMeter } from './lateness.js';
 import { lastMeasured } from './oldest-record.js';
 
@@ -160,7 +161,8 @@ function atEnd(
   for (const one of gone) meet(one);
   for (const segment of segmentsBefore(db, camera.cameraId, endUs - 1)) {
     // Oldest first: behind the first one that is within the limit there is nothing to count.
-    if (segment.firstSeenUs < endUs && !meet(segment)) break;
+    const { latestEndUs } = wallEndIn(db, segment);
+    if (segment.firstSeenUs < endUs && !meet({ ...segment, endUs: latestEndUs })) break;
   }
   return { oldestUs, stillThere };
 }

@@ -2,6 +2,7 @@
 import type { DisclosureGround, RequestScope, RequestState } from '../domain/disclosure.js';
 import type { RecipientKind } from '../domain/camera.js';
 import type { Overlap } from '../domain/mask-overlaps.js';
+import type { RecorderNumber } from '../domain/recorder-numbers.js';
 import type { MaskDecisions, Track } from '../domain/redaction-plan.js';
 import type { TimeQuality, TimeRange } from '../domain/segment.js';
 import type { SegmentClocks } from '../domain/segment-clocks.js';
@@ -231,6 +232,11 @@ export interface ItemSummary {
   readonly timeSource: string;
   readonly timeQuality: TimeQuality;
   readonly timeDisagreementMs: number | null;
+  /** Which segment of which stream the recorder says it is, where it counts them. */
+  readonly counted?: RecorderNumber | undefined;
+  /** Where its frames may be later than its video says: where that ends, and the latest instant that the last one can be from. */
+  readonly mediaEndUs?: number | undefined;
+  readonly latestEndUs?: number | undefined;
   /** What each clock said, where that was kept. */
   readonly clocks?: SegmentClocks | undefined;
   readonly truncated: boolean;

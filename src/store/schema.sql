@@ -158,6 +158,20 @@ CREATE TABLE segment_clock (
   written_us INTEGER NOT NULL                -- last write to the file, when indexed
 ) STRICT;
 
+-- From when a recorder (MediaMTX) was connected to a camera until it was not any more. A row stays when its last segment goes: it is
+-- a random number, and tells of nobody.
+CREATE TABLE recorder_stream (
+  id INTEGER PRIMARY KEY,                    -- by which segments name it
+  stream TEXT NOT NULL UNIQUE CHECK (length(stream) = 32)  -- as the recorder names it, hexadecimal
+) STRICT;
+
+-- Which of a stream a segment is, where the recorder writes it into the file: numbers that follow one another prove that nothing lies between.
+CREATE TABLE segment_number (
+  segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,  -- goes with it
+  stream_id INTEGER NOT NULL REFERENCES recorder_stream (id),  -- of which stream
+  number INTEGER NOT NULL CHECK (number >= 0)  -- counted by the recorder
+) STRICT;
+
 -- Where a recording can be cut without decoding it. Read from the file when first asked for; true of the file of that size and last write.
 CREATE TABLE key_frames (
   segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,  -- whose key frames
@@ -211,7 +225,7 @@ CREATE TABLE deletion (
   segment_id INTEGER NOT NULL,               -- id the segment had; the row itself is gone once this is done
   camera_id TEXT NOT NULL,                   -- whose footage it was
   start_us INTEGER NOT NULL,                 -- as the segment had it
-  end_us INTEGER NOT NULL,                   -- as the segment had it
+  end_us INTEGER NOT NULL,                   -- until when it covered the time
   size_bytes INTEGER NOT NULL,               -- as the segment had it
   inode TEXT NOT NULL,                       -- as the segment had it, decimal
   rule_id TEXT NOT NULL,                     -- which rule said so, with its version
@@ -304,7 +318,7 @@ CREATE TABLE request_item (
   segment_id INTEGER NOT NULL,               -- the segment it was copied from
   camera_id TEXT NOT NULL REFERENCES camera (id),  -- as the segment had it
   start_us INTEGER NOT NULL,                 -- as the segment had it
-  end_us INTEGER NOT NULL,                   -- as the segment had it
+  end_us INTEGER NOT NULL,                   -- until when it covers the time
   source_name TEXT NOT NULL,                 -- file name the VMS gave it
   size_bytes INTEGER NOT NULL,               -- of the original
   container TEXT NOT NULL,                   -- of the original

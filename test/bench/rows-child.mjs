@@ -118,7 +118,7 @@ async function measure(db) {
     mkdirSync(join(rootPath, dirname(segment.path)), { recursive: true });
     writeFileSync(join(rootPath, segment.path), '');
     ingest({ store }, { id: 'nvr' }, [
-      { kind: 'segment', path: segment.path, segment, clocks: null, cameraLabel: segment.cameraId },
+      { kind: 'segment', path: segment.path, segment, cameraLabel: segment.cameraId, clocks: null, number: null },
     ]);
     written += 1;
   }, 1000 / cameras);

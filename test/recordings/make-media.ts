@@ -66,11 +66,17 @@ const boxAt = (bytes: Buffer, type: string, from = 0): number => {
   return at - 4;
 };
 
-/** A fragmented MP4 with the box that MediaMTX writes: its own wall clock at the first frame. */
-export function withRecorderClock(bytes: Buffer, us: number): Buffer {
+/** A fragmented MP4 with the box that MediaMTX writes: its own wall clock at the first frame, and its count of segments. */
+export function withRecorderClock(
+  bytes: Buffer,
+  us: number,
+  { stream, number }: { stream: string; number: bigint } = { stream: '00'.repeat(16), number: 0n },
+): Buffer {
   const mtxi = Buffer.alloc(52);
   mtxi.writeUInt32BE(52, 0);
   mtxi.write('mtxi', 4, 'latin1');
+  mtxi.write(stream, 12, 'hex');
+  mtxi.writeBigUInt64BE(number, 28);
   mtxi.writeBigInt64BE(BigInt(us) * 1000n, 44);
   const udta = Buffer.concat([Buffer.from([0, 0, 0, 60]), Buffer.from('udta'), mtxi]);
   const moov = boxAt(bytes, 'moov');

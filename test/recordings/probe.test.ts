@@ -78,6 +78,15 @@ describe('what recorders write', () => {
     expect((await probed('matroska.mp4')).container).toBe('mkv');
   });
 
+  test.each([
+    ['ab'.repeat(16), 7n, { stream: 'ab'.repeat(16), number: 7 }],
+    ['00'.repeat(16), 7n, null],
+    ['ab'.repeat(16), 2n ** 63n + 5n, null],
+  ])("MediaMTX's own box gives its count of segments: stream %s, number %s", async (stream, number, recorderNumber) => {
+    changed('fragments.mp4', 'count.mp4', (bytes) => withRecorderClock(bytes, 1_790_000_000e6, { stream, number }));
+    expect(await probed('count.mp4')).toMatchObject({ recorderNumber });
+  });
+
   test("MediaMTX's own box gives the recorder's clock", async () => {
     const us = Date.parse('2026-10-25T01:30:00Z') * 1000 + 123_456;
     changed('fragments.mp4', 'mtxi.mp4', (bytes) => withRecorderClock(bytes, us));

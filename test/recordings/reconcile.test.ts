@@ -48,6 +48,7 @@ const probe: NonNullable<RecordingsContext['probe']> = async (root, path) => {
       frameRate: 10,
       creationTimeUs: null,
       recorderClockUs: null,
+      recorderNumber: null,
       truncated: false,
       file,
     },

@@ -119,6 +119,7 @@ const tenSeconds = {
   frameRate: 10,
   creationTimeUs: null,
   recorderClockUs: null,
+  recorderNumber: null,
   truncated: false,
 } as const;
 const limitReached: WatchFolder = () => {

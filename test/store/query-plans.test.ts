@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import * as inserts from '../../src/store/segment-inserts.js';
 import * as segments from '../../src/store/segments.js';
+import * as shown from '../../src/store/segments-shown.js';
 import { insertRow, someRow } from '../helpers/rows.js';
 import { addCamera, addRoot, june, makeTestStore } from '../helpers/store.js';
 
@@ -32,7 +33,7 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
   const id = insertRow(db, { path: 'gate/a.mp4' });
   const row = segments.findById(db, id);
   if (row === null) throw new Error('no row');
-  const calls: Record<keyof typeof segments | keyof typeof inserts, () => unknown> = {
+  const calls: Record<keyof typeof segments | keyof typeof inserts | keyof typeof shown, () => unknown> = {
     insertSegment: () => inserts.insertSegment(db, someRow({ path: 'gate/b.mp4' })),
     insertIfNew: () => inserts.insertIfNew(db, someRow({ path: 'gate/b.mp4' })),
     insertAllIfNew: () =>
@@ -56,6 +57,8 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
     twinsSince: () => segments.twinsSince(db, row, 0),
     isReferred: () => segments.isReferred(db, id),
     moveSegment: () => segments.moveSegment(db, id, { ...row, path: 'gate/c.mp4' }),
+    wallEndIn: () => shown.wallEndIn(db, { ...row, mtimeUs: row.endUs + 1 }),
+    segmentsShowing: () => shown.segmentsShowing(db, ['gate'], { startUs: june, endUs: june + 1 }),
     segmentsIn: () => segments.segmentsIn(db, ['gate'], { startUs: june, endUs: june + 1 }),
     segmentsBefore: () => [...segments.segmentsBefore(db, 'gate', june)],
     segmentsDue: () => segments.segmentsDue(db, 'gate', june, null, 10),
@@ -76,7 +79,7 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
       segments.removeSegment(db, id);
     },
   };
-  expect(Object.keys(calls).sort()).toEqual(Object.keys({ ...segments, ...inserts }).sort());
+  expect(Object.keys(calls).sort()).toEqual(Object.keys({ ...segments, ...inserts, ...shown }).sort());
   for (const call of Object.values(calls)) call();
   // Also where none of the newest rows of the index is in the root.
   segments.newestOfRoot(db, 'nobody', 1);

@@ -90,6 +90,10 @@ describe('migrations', () => {
       [7, '0007-segment-clocks.sql'],
       [8, '0008-brake.sql'],
       [9, '0009-retention-changes.sql'],
+      [10, '0010-reserved.sql'],
+      [11, '0011-reserved.sql'],
+      [12, '0012-reserved.sql'],
+      [13, '0013-recorder-numbers.sql'],
     ]);
   });
 

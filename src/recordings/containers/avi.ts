@@ -82,6 +82,7 @@ export async function readAvi(file: BoundedFile): Promise<MediaSummary> {
     frameRate: video.framesPerSecond,
     creationTimeUs: null,
     recorderClockUs: null,
+    recorderNumber: null,
     truncated,
   };
 }

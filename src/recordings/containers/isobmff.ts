@@ -75,6 +75,7 @@ export async function readIsobmff(file: BoundedFile): Promise<MediaSummary> {
     frameRate: best.sampleTime > 0 ? (best.sampleCount / best.sampleTime) * best.timescale : null,
     creationTimeUs: index.creationTimeUs,
     recorderClockUs: index.recorderClockUs,
+    recorderNumber: index.recorderNumber,
     truncated: walked.truncated || best.short,
   };
 }

@@ -1,4 +1,5 @@
 /** The index of an MP4 (`moov`): tracks, their timing, and how much of what it lists is really in the file. */
+import type { RecorderNumber } from '../../domain/recorder-numbers.js';
 import type { Micros } from '../../domain/time.js';
 import { assertRows, boxesIn, find, i32, u32, u64 } from './boxes.js';
 import { ProbeRefusal } from './summary.js';
@@ -24,6 +25,7 @@ export interface MoovTrack {
 export interface Moov {
   readonly creationTimeUs: Micros | null;
   readonly recorderClockUs: Micros | null;
+  readonly recorderNumber: RecorderNumber | null;
   readonly fragmented: boolean;
   readonly tracks: readonly MoovTrack[];
   readonly fragmentDefaults: ReadonlyMap<number, FragmentDefaults>;
@@ -52,7 +54,7 @@ export function readMoov(body: Buffer): Moov {
   }
   return {
     creationTimeUs: created > epochShift ? (created - epochShift) * 1_000_000 : null,
-    recorderClockUs: readMtxi(body),
+    ...readMtxi(body),
     fragmented,
     tracks,
     fragmentDefaults,
@@ -60,11 +62,15 @@ export function readMoov(body: Buffer): Moov {
 }
 
 /** MediaMTX since October 2025: stream id (16), segment number (8), DTS (8), wall clock at the start in ns (8). */
-function readMtxi(body: Buffer): Micros | null {
+function readMtxi(body: Buffer): Pick<Moov, 'recorderClockUs' | 'recorderNumber'> {
   const mtxi = find(body, 'udta', 'mtxi');
-  if (mtxi === null || mtxi.length < 44) return null;
+  if (mtxi === null || mtxi.length < 44) return { recorderClockUs: null, recorderNumber: null };
   const us = Number(mtxi.readBigInt64BE(36) / 1000n);
-  return us > 0 ? us : null;
+  const stream = mtxi.toString('hex', 4, 20);
+  const number = Number(mtxi.readBigUInt64BE(20));
+  // All zeros is no name, and such a number was never counted to.
+  const isNumber = Number.isSafeInteger(number) && !/^0+$/.test(stream);
+  return { recorderClockUs: us > 0 ? us : null, recorderNumber: isNumber ? { stream, number } : null };
 }
 
 function readTrack(trak: Buffer, movieTimescale: number): MoovTrack {

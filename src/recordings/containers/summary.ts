@@ -1,4 +1,5 @@
 /** What a container's reader tells about a file, and how it says no. */
+import type { RecorderNumber } from '../../domain/recorder-numbers.js';
 import type { Micros } from '../../domain/time.js';
 
 export type ContainerName = 'mp4' | 'fmp4' | 'mov' | 'mkv' | 'webm' | 'ts' | 'avi';
@@ -20,6 +21,8 @@ export interface MediaSummary {
   readonly creationTimeUs: Micros | null;
   /** The recorder's wall clock at the first frame (MediaMTX writes it); null elsewhere. */
   readonly recorderClockUs: Micros | null;
+  /** Which segment of which of its streams the recorder says it is (MediaMTX); null elsewhere. */
+  readonly recorderNumber: RecorderNumber | null;
   /** The file ends before its own index or headers say. */
   readonly truncated: boolean;
 }

@@ -5,6 +5,7 @@ import type { Store } from '../../store/audit-log.js';
 import { findKeyFrames, putKeyFrames, type KeyFrames } from '../../store/key-frames.js';
 import { defaultLimits, type ReadLimits } from '../containers/bounded-file.js';
 import { askReader } from '../reader-threads.js';
+import { initPathOf } from '../playable.js';
 import { fileOf, type RootPaths } from '../segment-file.js';
 
 export interface KeyFrameContext extends RootPaths {
@@ -23,15 +24,20 @@ export async function keyFramesOf(
   const { db } = ctx.store;
   const known = findKeyFrames(db, segment);
   if (known !== null) return known;
-  const found = await readApart(fileOf(ctx, segment), segment, limits);
+  const found = await readApart(fileOf(ctx, segment), initPathOf(ctx, segment), segment, limits);
   putKeyFrames(db, segment, found);
   return found;
 }
 
-async function readApart(path: string, segment: Segment, limits: ReadLimits): Promise<KeyFrames> {
+async function readApart(
+  path: string,
+  init: string | undefined,
+  segment: Segment,
+  limits: ReadLimits,
+): Promise<KeyFrames> {
   const { startUs, endUs, container, codec, sizeBytes } = segment;
   const answer = await askReader({
-    ...{ what: 'key-frames', path, limits },
+    ...{ what: 'key-frames', path, limits, init },
     segment: { startUs, endUs, container, codec, sizeBytes },
   });
   if ('keyFrames' in answer) return answer.keyFrames;

@@ -3,6 +3,7 @@ import type { Segment, TimeRange } from '../../domain/segment.js';
 import { GatewayError, toGatewayError, type ErrorCode } from '../../errors.js';
 import type { KeyFrames } from '../../store/key-frames.js';
 import {
+  behindInit,
   defaultLimits,
   LimitReached,
   openBounded,
@@ -21,6 +22,8 @@ export interface KeyFrameTask {
   readonly what: 'key-frames';
   readonly path: string;
   readonly limits: ReadLimits;
+  /** Of a fragment: the path of its initialisation segment. */
+  readonly init: string | undefined;
   readonly segment: TimeRange & Pick<Segment, 'container' | 'codec' | 'sizeBytes'>;
 }
 
@@ -30,9 +33,9 @@ export type KeyFrameAnswer =
   | { readonly failed: { readonly code: ErrorCode; readonly message: string; readonly remedy: string | undefined } };
 
 /** In this thread: `readKeyFrames`, with its error as an answer. */
-export async function keyFramesHere({ path, segment, limits }: KeyFrameTask): Promise<KeyFrameAnswer> {
+export async function keyFramesHere({ path, segment, limits, init }: KeyFrameTask): Promise<KeyFrameAnswer> {
   try {
-    return { keyFrames: await readKeyFrames(path, segment, limits) };
+    return { keyFrames: await readKeyFrames(path, segment, limits, init) };
   } catch (error) {
     const { code, message, remedy } = toGatewayError(error);
     return { failed: { code, message, remedy } };
@@ -44,6 +47,7 @@ export async function readKeyFrames(
   path: string,
   segment: TimeRange & Pick<Segment, 'container' | 'codec' | 'sizeBytes'>,
   limits: ReadLimits = defaultLimits,
+  init?: string,
 ): Promise<KeyFrames> {
   const collect = makeCollector();
   let isComplete: boolean;
@@ -53,6 +57,7 @@ export async function readKeyFrames(
     if (file.facts.sizeBytes !== segment.sizeBytes) {
       throw new GatewayError('segment-changed', `${path} is not the file that was indexed.`, { remedy: 'Scan again.' });
     }
+    if (init !== undefined) file = await behindInit(file, init, limits);
     isComplete = await readInto(file, segment, collect);
   } catch (error) {
     if (error instanceof GatewayError) throw error;

@@ -1,16 +1,20 @@
 /** Small pictures of a camera over a range, each with its local time: to find the moment without playing hours. */
+import { initOf } from '../../domain/fragment.js';
 import type { TimeRange } from '../../domain/segment.js';
 import { formatLocal } from '../../domain/time.js';
+import { videoOffsetUs, wallOffsetUs } from '../../domain/wall-clock.js';
 import { GatewayError, toGatewayError } from '../../errors.js';
+import { grabFrames, type GrabbedFrame } from '../../platform/ffmpeg-frame.js';
 import { contactSheet, type SheetCell } from '../../platform/pictures.js';
+import { fileOf } from '../segment-file.js';
 import { pictureOf, type Picture } from './cache.js';
 import type { Look, PictureContext } from './context.js';
 import { lookable, type Lookable } from './find.js';
-import { frameNear, nothingThere } from './still.js';
+import { aimNear, frameAt, nothingThere, type Aim } from './still.js';
 
 export const maxPictures = 60;
 const cellWidth = 320;
-/** Decoders at once. */
+/** Processes at once. */
 const atOnce = 2;
 
 export interface ContactSheet extends Picture {
@@ -50,9 +54,12 @@ export async function contactSheetOf(
       segments: there.map((pick) => pick.shown.segment),
     },
     async () => {
-      const cells = await inTurns(picks, (pick, index) =>
-        cellOf(ctx, look, pick, partsOf(range, count)[index] ?? range, cellHeight),
-      );
+      const aims = await inTurns(picks, (pick, index) => aimOf(ctx, pick, partsOf(range, count)[index] ?? range));
+      const frames = await framesOf(ctx, look, aims, cellHeight);
+      const cells = await inTurns(aims, (aimed, index) => {
+        const part = partsOf(range, count)[index] ?? range;
+        return cellOf(ctx, look, { aimed, part, cellHeight, frame: aimed === null ? null : frames.get(aimed) });
+      });
       if (cells.every((cell) => cell.picture === null)) {
         throw new GatewayError('media-unreadable', 'None of these recordings can be decoded.', {
           remedy: 'Look whether the recorder itself plays them.',
@@ -88,33 +95,100 @@ function pickIn(part: TimeRange, shows: Lookable['shows']): Pick | null {
   return best;
 }
 
+interface Aimed extends Pick {
+  readonly aim: Aim;
+}
+
+async function aimOf(ctx: PictureContext, pick: Pick | null, part: TimeRange): Promise<Aimed | null> {
+  if (pick === null) return null;
+  const { segment, startUs, endUs } = pick.shown;
+  const offsetOf = (us: number): number => videoOffsetUs(segment, us - segment.startUs);
+  const within = {
+    fromUs: offsetOf(Math.max(startUs, part.startUs)),
+    toUs: offsetOf(Math.min(endUs, part.endUs)),
+  };
+  return { ...pick, aim: await aimNear(ctx, segment, offsetOf(pick.atUs), within) };
+}
+
+/** Decoders of one process, and how many pixels their pictures have together: each keeps some of them. */
+const maxDecoders = 6;
+const maxPixels = maxDecoders * 1920 * 1080;
+
+/**
+ * The frames of most places, by few processes. Where one of a process has no frame, or none of them has, its places are left to be
+ * asked for one by one; fragments always are, since each has to be joined first.
+ */
+async function framesOf(
+  ctx: PictureContext,
+  look: Look,
+  aims: readonly (Aimed | null)[],
+  cellHeight: number,
+): Promise<Map<Aimed, GrabbedFrame>> {
+  const frames = new Map<Aimed, GrabbedFrame>();
+  const { signal } = look;
+  await inTurns(batchesOf(aims), async (batch) => {
+    const requests = batch.map(({ shown: { segment }, aim }) => ({
+      ...{ input: fileOf(ctx, segment), atS: aim.offsetUs / 1e6, keyFrame: aim.keyFrame },
+      ...{ maxWidth: cellWidth, maxHeight: cellHeight, signal },
+    }));
+    const grabbed = await grabFrames(requests, signal).catch((error: unknown) => {
+      if (toGatewayError(error).code === 'media-unreadable') return [];
+      throw error;
+    });
+    grabbed.forEach((frame, index) => {
+      const aimed = batch[index];
+      if (frame !== null && aimed !== undefined) frames.set(aimed, frame);
+    });
+  });
+  return frames;
+}
+
+function batchesOf(aims: readonly (Aimed | null)[]): Aimed[][] {
+  const batches: Aimed[][] = [];
+  let pixels = 0;
+  for (const aimed of aims) {
+    if (aimed === null || initOf(aimed.shown.segment.path) !== null) continue;
+    const own = aimed.shown.segment.width * aimed.shown.segment.height;
+    const last = batches.at(-1);
+    if (last !== undefined && last.length < maxDecoders && pixels + own <= maxPixels) {
+      last.push(aimed);
+      pixels += own;
+    } else {
+      batches.push([aimed]);
+      pixels = own;
+    }
+  }
+  return batches;
+}
+
 async function cellOf(
   ctx: PictureContext,
   look: Look,
-  pick: Pick | null,
-  part: TimeRange,
-  cellHeight: number,
+  cell: {
+    readonly aimed: Aimed | null;
+    readonly part: TimeRange;
+    readonly cellHeight: number;
+    /** Where it was taken with others. */
+    readonly frame: GrabbedFrame | null | undefined;
+  },
 ): Promise<SheetCell> {
+  const { aimed, part, cellHeight } = cell;
   const caption = (us: number): string =>
     formatLocal(Math.floor(us / 1e6) * 1_000_000, ctx.timezone)
       .replace('T', ' ')
       .replace(/[+-]\d\d:\d\d$/, ' $&');
-  if (pick === null) return { picture: null, caption: caption(part.startUs) };
-  const { segment, startUs, endUs } = pick.shown;
-  const within = {
-    fromUs: Math.max(startUs, part.startUs) - segment.startUs,
-    toUs: Math.min(endUs, part.endUs) - segment.startUs,
-  };
+  if (aimed === null) return { picture: null, caption: caption(part.startUs) };
+  const { segment } = aimed.shown;
   const size = { maxWidth: cellWidth, maxHeight: cellHeight, signal: look.signal };
   try {
-    const frame = await frameNear(ctx, segment, pick.atUs - segment.startUs, within, size);
-    const atUs = frame === null ? pick.atUs : segment.startUs + Math.round(frame.atS * 1e6);
+    const frame = cell.frame ?? (await frameAt(ctx, segment, aimed.aim, size));
+    const atUs = frame === null ? aimed.atUs : segment.startUs + wallOffsetUs(segment, frame.atS * 1e6);
     return { picture: frame, caption: caption(atUs) };
   } catch (error) {
     const failure = toGatewayError(error);
     if (failure.code !== 'media-unreadable') throw failure;
     ctx.log.warn({ segment: segment.id, err: failure }, 'a picture of a contact sheet could not be made');
-    return { picture: null, caption: caption(pick.atUs) };
+    return { picture: null, caption: caption(aimed.atUs) };
   }
 }
 

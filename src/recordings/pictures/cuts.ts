@@ -1,5 +1,6 @@
 /** Where the recordings of a camera could be cut to show a range, without decoding them. */
 import { overlaps, type TimeRange } from '../../domain/segment.js';
+import { rangeInVideo } from '../../domain/wall-clock.js';
 import { GatewayError, toGatewayError } from '../../errors.js';
 import { cutOf, keyFramesOf } from '../key-frames/index.js';
 import type { PictureContext } from './context.js';
@@ -34,7 +35,7 @@ export async function cutsIn(ctx: PictureContext, cameraId: string, range: TimeR
     const { id: segmentId, startUs, endUs } = segment;
     try {
       const keys = await keyFramesOf(ctx, segment);
-      const cut = cutOf(segment, keys, range);
+      const cut = cutOf(segment, keys, rangeInVideo(range, segment));
       const keyFramesUs = keys.offsetsUs
         .map((offset) => startUs + offset)
         .filter((us) => cut !== null && (overlaps({ startUs: us, endUs: us + 1 }, cut) || us === cut.endUs));

@@ -1,12 +1,14 @@
 /** One picture of a camera at one moment. It shows people as they are: never part of a package, only for those who may look. */
+import { join } from 'node:path';
 import { formatLocal } from '../../domain/time.js';
 import type { Segment } from '../../domain/segment.js';
+import { videoOffsetUs } from '../../domain/wall-clock.js';
 import { GatewayError } from '../../errors.js';
 import { grabFrame, type GrabbedFrame } from '../../platform/ffmpeg-frame.js';
 import { toJpeg } from '../../platform/pictures.js';
 import { keyFramesOf } from '../key-frames/index.js';
-import { fileOf } from '../segment-file.js';
-import { pictureOf, type Picture } from './cache.js';
+import { withPlayable } from '../playable.js';
+import { picturesFolder, pictureOf, type Picture } from './cache.js';
 import type { Look, PictureContext } from './context.js';
 import { lookable } from './find.js';
 
@@ -35,7 +37,15 @@ export async function stillAt(
     { kind: 'still', cameraId, range, of: { maxWidth }, segments: [segment] },
     async () => {
       const size = { maxWidth, maxHeight: maxWidth };
-      const frame = await frameAt(ctx, segment, atUs - segment.startUs, { ...size, signal: look.signal });
+      const frame = await frameAt(
+        ctx,
+        segment,
+        { offsetUs: videoOffsetUs(segment, atUs - segment.startUs), keyFrame: false },
+        {
+          ...size,
+          signal: look.signal,
+        },
+      );
       if (frame === null) {
         throw new GatewayError('media-unreadable', `${segment.path} has no picture that can be decoded there.`, {
           remedy: 'Try another moment; look whether the recorder itself plays it.',
@@ -59,41 +69,45 @@ interface Size {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The first frame from `offsetUs` after the segment's start on; else the last key frame before. Null where there is none. */
-async function frameAt(
-  ctx: PictureContext,
-  segment: Segment,
-  offsetUs: number,
-  size: Size,
-): Promise<GrabbedFrame | null> {
-  const input = fileOf(ctx, segment);
-  const exact = await grabFrame({ input, atS: offsetUs / 1e6, keyFrame: false, ...size });
-  if (exact !== null) return exact;
-  const keys = await keyFramesOf(ctx, segment, pictureLimits).catch(() => null);
-  const before = keys?.offsetsUs.findLast((key) => key <= offsetUs) ?? 0;
-  return grabFrame({ input, atS: before / 1e6, keyFrame: true, ...size });
+/** Where in a segment a picture is taken from. */
+export interface Aim {
+  readonly offsetUs: number;
+  /** Whether it is the key frame before that, which alone has to be decoded. */
+  readonly keyFrame: boolean;
 }
 
-/**
- * A frame near `offsetUs` and within the given stretch, a key frame where there is one in it: that alone has to be decoded. Null
- * where there is none.
- */
-export async function frameNear(
+/** Takes it; a frame that is not there any more is the last key frame before. Null where there is none. */
+export function frameAt(ctx: PictureContext, segment: Segment, aim: Aim, size: Size): Promise<GrabbedFrame | null> {
+  const { offsetUs, keyFrame } = aim;
+  return withPlayable(
+    ctx,
+    segment,
+    join(ctx.dataDir, picturesFolder),
+    async (input) => {
+      const frame = await grabFrame({ input, atS: offsetUs / 1e6, keyFrame, ...size });
+      if (frame !== null || keyFrame) return frame;
+      const keys = await keyFramesOf(ctx, segment, pictureLimits).catch(() => null);
+      const before = keys?.offsetsUs.findLast((key) => key <= offsetUs) ?? 0;
+      return grabFrame({ input, atS: before / 1e6, keyFrame: true, ...size });
+    },
+    size.signal,
+  );
+}
+
+/** A frame near `offsetUs` and within the given stretch, a key frame where there is one in it. */
+export async function aimNear(
   ctx: PictureContext,
   segment: Segment,
   offsetUs: number,
   within: { readonly fromUs: number; readonly toUs: number },
-  size: Size,
-): Promise<GrabbedFrame | null> {
-  const input = fileOf(ctx, segment);
+): Promise<Aim> {
   // Where a recording can be cut is a convenience here: what it cannot tell is found by decoding.
   const keys = await keyFramesOf(ctx, segment, pictureLimits).catch(() => null);
   const near = (keys?.offsetsUs ?? [])
     .filter((key) => key >= within.fromUs && key < within.toUs)
     .sort((a, b) => Math.abs(a - offsetUs) - Math.abs(b - offsetUs))[0];
-  if (near === undefined) return frameAt(ctx, segment, offsetUs, size);
+  if (near === undefined) return { offsetUs, keyFrame: false };
   // A little later: the clock of the decoder may begin with a sound before the picture, and lead to the key frame before.
   const next = keys?.offsetsUs.find((key) => key > near) ?? near + 1_000_000;
-  const aimUs = near + Math.min(250_000, (next - near) / 2);
-  return grabFrame({ input, atS: aimUs / 1e6, keyFrame: true, ...size });
+  return { offsetUs: near + Math.min(250_000, (next - near) / 2), keyFrame: true };
 }

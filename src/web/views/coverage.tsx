@@ -38,8 +38,13 @@ function Camera({ camera, range, action }: { camera: CameraCoverage; range: Time
   const [primary, duplicates, substreams] = [count('primary'), count('duplicate'), count('sub-stream')];
   const standIns = partsOf(camera).filter((part) => part.kind === 'substream');
   const unsure = segments.filter((one) => one.part === 'primary' && one.timeQuality === 'disagreeing').length;
+  const slow = segments.filter((one) => one.part === 'primary' && one.endUs > one.mediaEndUs).length;
   const lines = [
     ...camera.gaps.map((one) => ({ ...one, what: t('request.gap') })),
+    ...camera.breaks.map(({ fromUs, untilUs, lost }) => ({
+      ...{ startUs: Math.min(fromUs, untilUs), endUs: Math.max(fromUs, untilUs) },
+      what: lost === null ? t('coverage.newStream') : t('coverage.lost', { count: lost }),
+    })),
     ...camera.deleted.map((one) => ({ ...one, what: t('request.deleted') })),
     ...standIns.map((one) => ({ ...one, what: t('coverage.standsIn') })),
   ];
@@ -56,6 +61,7 @@ function Camera({ camera, range, action }: { camera: CameraCoverage; range: Time
           {camera.gaps.length > 0 && disclosed !== null && (
             <Tag tone="warn">{t('coverage.gaps', { count: camera.gaps.length })}</Tag>
           )}
+          {slow > 0 && <Tag tone="warn">{t('coverage.slow', { count: slow })}</Tag>}
           {unsure > 0 && <Tag tone="warn">{t('coverage.unsure', { count: unsure })}</Tag>}
           {action}
         </span>
