@@ -14,6 +14,7 @@ import type { Confirmed } from '../retention/confirm.js';
 import type { RetentionPlan } from '../retention/context.js';
 import type { Measured, MeasuredCamera } from '../retention/oldest-record.js';
 import type { AcceptedClock } from '../retention/trust.js';
+import type { EnabledGroundRow, HoldStep } from '../store/holds.js';
 import type { ItemSummary, RequestRow } from '../store/requests.js';
 import type { TaskRow } from '../store/tasks.js';
 
@@ -193,7 +194,23 @@ export interface RequestStateView {
   readonly job: JobView | null;
 }
 
+export interface HoldView extends Hold {
+  readonly active: boolean;
+  /** In force, and waiting for the approval of legal. */
+  readonly provisional: boolean;
+  /** The other party of the dispute should have been told by now. */
+  readonly noticeOverdue: boolean;
+  readonly steps: readonly HoldStep[];
+}
+
 export interface HoldsView {
-  readonly holds: readonly (Hold & { readonly active: boolean })[];
+  readonly nowUs: number;
+  readonly holds: readonly HoldView[];
   readonly grounds: Readonly<Record<HoldGround, { readonly source: string; readonly needs: string }>>;
+  /** Grounds of § 4 c(5) that legal has enabled for municipal cameras. */
+  readonly enabled: readonly EnabledGroundRow[];
+  /** More than this needs a reason. */
+  readonly wide: { readonly minutes: number; readonly cameras: number };
+  /** Names by actor. */
+  readonly people: Readonly<Record<string, string>>;
 }

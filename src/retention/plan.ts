@@ -12,6 +12,7 @@ import { overdueQuarantine } from '../store/quarantine.js';
 import { dueTotals, findById, segmentsDue, type SegmentCursor } from '../store/segments.js';
 import { maxListed, type DueSegment, type RetentionContext, type RetentionPlan, type RootProblem } from './context.js';
 import { brake, nothingBraked, shownUntil, type Braked, type DueTally } from './brake.js';
+import { orderlyEnds, type OrderlyEnds } from './holds.js';
 import { lookAtRoot, refusalReason } from './trust.js';
 
 const pageSize = 500;
@@ -95,7 +96,7 @@ export function planSweep(
   ctx: RetentionContext,
   nowUs: number,
   { byHand = false }: { readonly byHand?: boolean } = {},
-): { readonly plan: RetentionPlan; readonly braked: Braked } {
+): { readonly plan: RetentionPlan; readonly braked: Braked; readonly orderly: OrderlyEnds } {
   assertMargin(ctx.marginUs);
   const { db, clock } = ctx.store;
   const situation = situationAt(ctx, nowUs);
@@ -123,6 +124,9 @@ export function planSweep(
     rootProblems.set(rootId, problem);
     return problem;
   };
+  const orderly = orderlyEnds(db, nowUs);
+  /** Segments that go without being weighed. */
+  let freed = 0;
   const shown = shownUntil(db);
   const tallies: DueTally[] = [];
   const policies = new Map<string, CameraPolicy>();
@@ -136,14 +140,17 @@ export function planSweep(
     const tallied = (): void => {
       if (tally.due.segments > 0) tallies.push(tally.due);
     };
-    if (situation.holds.some((hold) => hold.cameraIds.includes(cameraId))) {
+    if (orderly.isAbout(cameraId) || situation.holds.some((hold) => hold.cameraIds.includes(cameraId))) {
       for (const segment of dueOf(db, cameraId, cutoff.cutoffUs)) {
         const fate = fateIn(situation, segment, camera);
         if (fate.verdict === 'held') total.held += 1;
         if (fate.verdict !== 'delete') continue;
         count(segment.rootId, 1, segment.sizeBytes, fate.late ? 1 : 0);
         list(segment, fate.dueUs, fate.ruleId, fate.late);
-        if (problemOf(segment.rootId) === null) {
+        if (problemOf(segment.rootId) !== null) continue;
+        // What only a hold has kept, whose end was announced, is no surprise: the brake is for those.
+        if (orderly.frees(segment, fate.dueUs)) freed += 1;
+        else {
           const { startUs, endUs } = segment;
           tally.add({ segments: 1, footageUs: endUs - startUs, oldestUs: startUs, newestUs: startUs });
         }
@@ -199,7 +206,7 @@ export function planSweep(
   }
   const isNow = Math.abs(nowUs - clock.nowUs()) <= nowToleranceUs;
   const braked = isNow ? brake(ctx, nowUs, tallies, policies, byHand) : nothingBraked;
-  const allWaits = braked.everything && braked.waiting !== null ? braked.waiting.detail : null;
+  const allWaits = braked.everything && freed === 0 && braked.waiting !== null ? braked.waiting.detail : null;
   const refused =
     refusalReason(ctx, clock.nowUs()) ??
     allWaits ??
@@ -222,5 +229,5 @@ export function planSweep(
     segments,
     notListed: total.due - segments.length,
   };
-  return { plan, braked };
+  return { plan, braked, orderly };
 }

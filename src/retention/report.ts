@@ -13,7 +13,7 @@ import {
   type CameraReport,
   type DeletionReport,
 } from '../domain/deletion-report.js';
-import type { Hold } from '../domain/hold.js';
+import { holdEndUs, type Hold } from '../domain/hold.js';
 import { hourUs } from '../domain/retention-rules/index.js';
 import { legalLimitUs } from '../domain/retention.js';
 import { usPerSecond } from '../domain/time.js';
@@ -138,7 +138,7 @@ export async function buildReport(input: ReportInput): Promise<DeletionReport> {
 }
 
 const inForce = (hold: Hold, startUs: number, endUs: number): boolean =>
-  hold.placedUs < endUs && Math.min(hold.liftedUs ?? hold.reviewUs, hold.reviewUs) > startUs;
+  hold.placedUs < endUs && holdEndUs(hold) > startUs;
 
 /**
  * What was on disk at the end of the month: rows of the index that were known by then, and what was deleted since. Of those the

@@ -10,6 +10,7 @@ import { password, serve, type Served } from '../api/gateway.js';
 import { makeClip } from '../helpers/clip.js';
 import { putSubstream } from '../../src/store/substreams.js';
 import { addCamera, addSegment, makeWorld, noonUs, quickRedactor, seconds, type World } from '../helpers/disclosure.js';
+import { holdRow } from '../helpers/holds.js';
 import { tempFolder } from '../helpers/site.js';
 import { expectAccessible, expectNoSidewaysScroll, hasChromium, launch, picture, webDir } from './chromium.js';
 
@@ -45,19 +46,13 @@ async function site(): Promise<World> {
   addSegment(world, 'store', nowUs - days(31));
   addSegment(world, 'car-park', nowUs - days(13.3));
   markMissing(world.store.db, addSegment(world, 'gate', nowUs - days(3)).id, nowUs);
-  insertHold(world.store.db, {
-    id: 'h-1',
-    ground: 'reported-offence',
-    reference: '0100-1-26',
-    reason: 'reported',
-    requestId: null,
-    cameraIds: ['store'],
-    startUs: nowUs - days(31),
-    endUs: nowUs - days(30),
-    placedBy: 'user:u-lars',
-    placedUs: nowUs,
-    reviewUs: nowUs + days(30),
-  });
+  insertHold(
+    world.store.db,
+    holdRow({
+      ...{ id: 'h-1', cameraIds: ['store'], startUs: nowUs - days(31), endUs: nowUs - days(30), placedUs: nowUs },
+      ...{ placedBy: 'user:u-lars', approvedBy: 'user:u-lars' },
+    }),
+  );
   openTask(world.store.db, {
     kind: 'adopt-camera',
     subject: 'camera:car-park',

@@ -27,6 +27,7 @@ import { eventsOf } from '../../src/store/audit-log.js';
 import { checkStore } from '../../src/store/check.js';
 import { truncateWal } from '../../src/store/database.js';
 import { listDeletions } from '../../src/store/deletions.js';
+import { holdRow } from '../helpers/holds.js';
 import { findHold, insertHold, liftHold, listHolds } from '../../src/store/holds.js';
 import { footageByCamera, segmentsOfRoot } from '../../src/store/segments.js';
 import { openTasks } from '../../src/store/tasks.js';
@@ -117,17 +118,20 @@ const problemsOf = async (gateway: Gateway): Promise<string[]> =>
 function placeHold({ store }: Gateway, id: string, startUs: number): void {
   const nowUs = store.clock.nowUs();
   store.act('user:legal', (note) => {
-    insertHold(store.db, {
-      ...{
-        id,
-        ground: 'dispute',
-        reference: 'Jens Jensen',
-        reason: 'Jens Jensen says',
-        requestId: null,
-        cameraIds: ['lobby'],
-      },
-      ...{ startUs, endUs: startUs + hour, placedBy: 'user:legal', placedUs: nowUs, reviewUs: nowUs + 60 * day },
-    });
+    insertHold(
+      store.db,
+      holdRow({
+        ...{ id, ground: 'dispute', reference: 'Jens Jensen', reason: 'Jens Jensen says', cameraIds: ['lobby'] },
+        facts: { ground: 'dispute', counterparty: 'Jens Jensen', description: 'Jens Jensen says he fell' },
+        ...{
+          startUs,
+          endUs: startUs + hour,
+          placedUs: nowUs,
+          reviewUs: nowUs + 60 * day,
+          notifyByUs: startUs + 30 * day,
+        },
+      }),
+    );
     note('hold.placed', `hold:${id}`, {});
   });
 }

@@ -57,6 +57,7 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
     isReferred: () => segments.isReferred(db, id),
     moveSegment: () => segments.moveSegment(db, id, { ...row, path: 'gate/c.mp4' }),
     segmentsIn: () => segments.segmentsIn(db, ['gate'], { startUs: june, endUs: june + 1 }),
+    missingIn: () => segments.missingIn(db, ['gate'], { startUs: june, endUs: june + 1 }),
     segmentsBefore: () => [...segments.segmentsBefore(db, 'gate', june)],
     segmentsDue: () => segments.segmentsDue(db, 'gate', june, null, 10),
     dueTotals: () => {
