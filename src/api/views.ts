@@ -10,6 +10,7 @@ import type { Right, Role } from '../domain/user.js';
 import type { CameraDevice, CameraRow } from '../store/cameras.js';
 import type { CloseReason } from '../disclosure/close.js';
 import type { CameraCoverage, Coverage } from '../disclosure/coverage.js';
+import type { PlacedHold } from '../disclosure/hold.js';
 import type { Confirmed } from '../retention/confirm.js';
 import type { RetentionPlan } from '../retention/context.js';
 import type { Measured, MeasuredCamera } from '../retention/oldest-record.js';
@@ -202,6 +203,9 @@ export interface HoldView extends Hold {
   readonly noticeOverdue: boolean;
   readonly steps: readonly HoldStep[];
 }
+
+/** What a hold that was placed keeps, and what it does not. */
+export type PlacedView = PlacedHold;
 
 export interface HoldsView {
   readonly nowUs: number;

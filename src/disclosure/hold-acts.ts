@@ -10,7 +10,7 @@ import { closeTask, openTask } from '../store/tasks.js';
 import { holdSubject, readReason, todayAt, type HoldContext } from './hold.js';
 
 /** Tasks that are about a hold which is in force; they are settled when it is not any more. */
-export const tasksWhileHeld = [
+const tasksWhileHeld = [
   'approve-hold',
   'hold-approval-overdue',
   'hold-ends',
@@ -20,7 +20,7 @@ export const tasksWhileHeld = [
 ] as const;
 
 /** A hold that is in force. Throws `not-found`, and `conflict` for one that is over. */
-export function openHold({ store }: HoldContext, id: string): Hold {
+function openHold({ store }: HoldContext, id: string): Hold {
   const hold = findHold(store.db, id);
   if (hold === null)
     throw new GatewayError('not-found', `There is no hold "${id}".`, { remedy: 'See the list of holds.' });

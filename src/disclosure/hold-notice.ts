@@ -7,7 +7,7 @@ import { closeTask, openTask } from '../store/tasks.js';
 import { holdSubject, type HoldContext } from './hold.js';
 
 export const noticeKinds = ['notified', 'copy-requested', 'copy-handed'] as const;
-export type NoticeKind = (typeof noticeKinds)[number];
+type NoticeKind = (typeof noticeKinds)[number];
 
 export interface HoldNotice {
   readonly kind: NoticeKind;

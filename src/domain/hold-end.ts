@@ -4,8 +4,8 @@ import { dayUs, hourUs } from './retention-rules/rule.js';
 import { overlaps, type TimeRange } from './segment.js';
 
 /** Reminders come this long before the review date. */
-export const firstReminderUs = 14 * dayUs;
-export const lastReminderUs = 3 * dayUs;
+const firstReminderUs = 14 * dayUs;
+const lastReminderUs = 3 * dayUs;
 
 /** An end that was announced for less than this surprises whoever is away for a weekend. */
 const announcedBeforeUs = 48 * hourUs;

@@ -205,8 +205,9 @@ export function planSweep(
     problems.push({ rootId, detail: problem });
   }
   const isNow = Math.abs(nowUs - clock.nowUs()) <= nowToleranceUs;
-  const braked = isNow ? brake(ctx, nowUs, tallies, policies, byHand) : nothingBraked;
-  const allWaits = braked.everything && freed === 0 && braked.waiting !== null ? braked.waiting.detail : null;
+  const weighed = isNow ? brake(ctx, nowUs, tallies, policies, byHand) : nothingBraked;
+  const braked: Braked = { ...weighed, everything: weighed.everything && freed === 0 };
+  const allWaits = braked.everything && braked.waiting !== null ? braked.waiting.detail : null;
   const refused =
     refusalReason(ctx, clock.nowUs()) ??
     allWaits ??

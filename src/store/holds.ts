@@ -195,7 +195,7 @@ export const holdOfRequest = (db: Database, requestId: string): Hold | null => {
   return raw === undefined ? null : fromRaw(raw);
 };
 
-export type HoldStepKind =
+type HoldStepKind =
   'approved' | 'refused' | 'prolonged' | 'lifted' | 'expired' | 'notified' | 'copy-requested' | 'copy-handed';
 
 export interface HoldStep {

@@ -6,6 +6,8 @@ export type Place =
   | { readonly view: 'footage' }
   | { readonly view: 'requests' }
   | { readonly view: 'new' }
+  | { readonly view: 'holds' }
+  | { readonly view: 'new-hold' }
   | { readonly view: 'request'; readonly id: string }
   | { readonly view: 'unknown' };
 
@@ -14,6 +16,8 @@ export const hrefOf = {
   footage: '#/footage',
   requests: '#/requests',
   new: '#/requests/new',
+  holds: '#/holds',
+  newHold: '#/holds/new',
   request: (id: string): string => `#/requests/${encodeURIComponent(id)}`,
 } as const;
 
@@ -22,6 +26,8 @@ function read(hash: string): Place {
   if (hash === hrefOf.footage) return { view: 'footage' };
   if (hash === hrefOf.requests) return { view: 'requests' };
   if (hash === hrefOf.new) return { view: 'new' };
+  if (hash === hrefOf.holds) return { view: 'holds' };
+  if (hash === hrefOf.newHold) return { view: 'new-hold' };
   const id = /^#\/requests\/([A-Za-z0-9_-]+)$/.exec(hash)?.[1];
   return id === undefined ? { view: 'unknown' } : { view: 'request', id };
 }

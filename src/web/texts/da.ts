@@ -1,6 +1,6 @@
 import type { en } from './en.js';
-
-type Words<T> = { readonly [K in keyof T]: T[K] extends string ? string : Words<T[K]> };
+import { holdsDa } from './holds-da.js';
+import type { Words } from './words.js';
 
 export const da: Words<typeof en> = {
   app: {
@@ -11,6 +11,7 @@ export const da: Words<typeof en> = {
     cameras: 'Kameraer',
     footage: 'Optagelser',
     requests: 'Udleveringer',
+    holds: 'Tilbageholdelser',
     language: 'Sprog',
     logout: 'Log ud',
     loggedInAs: 'Logget ind som {{name}}',
@@ -30,6 +31,7 @@ export const da: Words<typeof en> = {
       auditor: 'revisor',
     },
   },
+  holds: holdsDa,
   error: {
     title: 'Det lykkedes ikke',
     unreachable: 'Gatewayen svarer ikke.',

@@ -1,3 +1,5 @@
+import { holdsEn } from './holds-en.js';
+
 export const en = {
   app: {
     name: 'tredive',
@@ -7,6 +9,7 @@ export const en = {
     cameras: 'Cameras',
     footage: 'Footage',
     requests: 'Requests',
+    holds: 'Holds',
     language: 'Language',
     logout: 'Log out',
     loggedInAs: 'Logged in as {{name}}',
@@ -25,6 +28,7 @@ export const en = {
       auditor: 'auditor',
     },
   },
+  holds: holdsEn,
   error: {
     title: 'That did not work',
     unreachable: 'The gateway does not answer.',
