@@ -19,7 +19,7 @@ import type { User } from '../domain/user.js';
 import { GatewayError } from '../errors.js';
 import type { Gateway } from '../app.js';
 import { listHolds, listHoldSteps } from '../store/holds.js';
-import { count, define, table, withGateway, type CommonOptions, type Result } from './command.js';
+import { count, define, table, withGateway, type CommonOptions, type Result, type Work } from './command.js';
 import { identify, withIdentity, type IdentityOptions } from './identity.js';
 
 const list = (text: string): string[] =>
@@ -37,14 +37,10 @@ function daysFromNow(gateway: Gateway, text: string): number {
 }
 
 /** An act of a known person on one hold. */
-function act<O extends IdentityOptions>(
-  command: Command,
-  work: (gateway: Gateway, who: User, id: string, options: O) => Result,
-): void {
-  define<O>(withIdentity(command), ({ args: [id = ''], options, signal }) =>
-    withGateway(options, signal, async (gateway) => work(gateway, await identify(gateway, options), id, options)),
-  );
-}
+const asPerson =
+  <O extends IdentityOptions>(work: (gateway: Gateway, who: User, id: string, options: O) => Result): Work<O> =>
+  ({ args: [id = ''], options, signal }) =>
+    withGateway(options, signal, async (gateway) => work(gateway, await identify(gateway, options), id, options));
 
 interface PlaceOptions extends IdentityOptions {
   readonly ground: string;
@@ -117,74 +113,84 @@ export function hold(program: Command): void {
       }),
   );
 
-  act<IdentityOptions & { reviewDays?: string }>(
-    group
-      .command('approve')
-      .description('approve what security holds (role legal, another person)')
-      .argument('<id>')
-      .option('--review-days <days>', 'another end than was asked for, at most 90 days from now'),
-    (gateway, who, id, { reviewDays }) => {
+  define<IdentityOptions & { reviewDays?: string }>(
+    withIdentity(
+      group
+        .command('approve')
+        .description('approve what security holds (role legal, another person)')
+        .argument('<id>')
+        .option('--review-days <days>', 'another end than was asked for, at most 90 days from now'),
+    ),
+    asPerson((gateway, who, id, { reviewDays }) => {
       const reviewUs = reviewDays === undefined ? null : daysFromNow(gateway, reviewDays);
       const approved = approveHold(gateway.disclosure, who, id, { reviewUs });
       const until = formatLocal(approved.reviewUs, gateway.config.site.timezone);
       return { json: { hold: approved }, text: `Hold ${id} is approved and runs until ${until}.` };
-    },
-  );
-
-  act<IdentityOptions & { reason: string }>(
-    group
-      .command('refuse')
-      .description('refuse what security holds (role legal, another person)')
-      .argument('<id>')
-      .requiredOption('--reason <text>', 'why'),
-    (gateway, who, id, { reason }) => ({
-      json: { hold: refuseHold(gateway.disclosure, who, id, { reason }) },
-      text: `Hold ${id} is refused. What is due goes at the next sweep.`,
     }),
   );
 
-  act<IdentityOptions & { reason: string; reviewDays: string }>(
-    group
-      .command('prolong')
-      .description('a later end (role legal)')
-      .argument('<id>')
-      .requiredOption('--reason <text>', 'why it is still needed')
-      .requiredOption('--review-days <days>', 'from now, at most 90'),
-    (gateway, who, id, { reason, reviewDays }) => {
+  define<IdentityOptions & { reason: string }>(
+    withIdentity(
+      group
+        .command('refuse')
+        .description('refuse what security holds (role legal, another person)')
+        .argument('<id>')
+        .requiredOption('--reason <text>', 'why'),
+    ),
+    asPerson((gateway, who, id, { reason }) => ({
+      json: { hold: refuseHold(gateway.disclosure, who, id, { reason }) },
+      text: `Hold ${id} is refused. What is due goes at the next sweep.`,
+    })),
+  );
+
+  define<IdentityOptions & { reason: string; reviewDays: string }>(
+    withIdentity(
+      group
+        .command('prolong')
+        .description('a later end (role legal)')
+        .argument('<id>')
+        .requiredOption('--reason <text>', 'why it is still needed')
+        .requiredOption('--review-days <days>', 'from now, at most 90'),
+    ),
+    asPerson((gateway, who, id, { reason, reviewDays }) => {
       const prolonged = prolongHold(gateway.disclosure, who, id, {
         reason,
         reviewUs: daysFromNow(gateway, reviewDays),
       });
       const until = formatLocal(prolonged.reviewUs, gateway.config.site.timezone);
       return { json: { hold: prolonged }, text: `Hold ${id} runs until ${until}.` };
-    },
-  );
-
-  act<IdentityOptions & { reason: string; answeredOn?: string; appealEndedOn?: string }>(
-    group
-      .command('lift')
-      .description('end a hold (role legal)')
-      .argument('<id>')
-      .requiredOption('--reason <text>', 'why it is not needed any more')
-      .option('--answered-on <day>', 'access-request, complaint: when it was answered')
-      .option('--appeal-ended-on <day>', 'access-request, complaint: when the time to appeal was over'),
-    (gateway, who, id, { reason, answeredOn = null, appealEndedOn = null }) => ({
-      json: { hold: lift(gateway.disclosure, who, id, { reason, answeredOn, appealEndedOn }) },
-      text: `Hold ${id} is lifted. What is due goes at the next sweep.`,
     }),
   );
 
-  act<IdentityOptions & { at: string; how: string; document: string; copyRequested?: true; copyHanded?: true }>(
-    group
-      .command('notified')
-      .description('the other party of a dispute was told that footage is kept (role security or legal)')
-      .argument('<id>')
-      .requiredOption('--at <time>', 'when: instant, or local time of the site')
-      .requiredOption('--how <text>', 'by letter, by e-mail, in person')
-      .requiredOption('--document <text>', 'which document shows it')
-      .option('--copy-requested', 'instead: the other party asks for a copy')
-      .option('--copy-handed', 'instead: the copy was handed over'),
-    (gateway, who, id, { at, how, document, copyRequested, copyHanded }) => {
+  define<IdentityOptions & { reason: string; answeredOn?: string; appealEndedOn?: string }>(
+    withIdentity(
+      group
+        .command('lift')
+        .description('end a hold (role legal)')
+        .argument('<id>')
+        .requiredOption('--reason <text>', 'why it is not needed any more')
+        .option('--answered-on <day>', 'access-request, complaint: when it was answered')
+        .option('--appeal-ended-on <day>', 'access-request, complaint: when the time to appeal was over'),
+    ),
+    asPerson((gateway, who, id, { reason, answeredOn = null, appealEndedOn = null }) => ({
+      json: { hold: lift(gateway.disclosure, who, id, { reason, answeredOn, appealEndedOn }) },
+      text: `Hold ${id} is lifted. What is due goes at the next sweep.`,
+    })),
+  );
+
+  define<IdentityOptions & { at: string; how: string; document: string; copyRequested?: true; copyHanded?: true }>(
+    withIdentity(
+      group
+        .command('notified')
+        .description('the other party of a dispute was told that footage is kept (role security or legal)')
+        .argument('<id>')
+        .requiredOption('--at <time>', 'when: instant, or local time of the site')
+        .requiredOption('--how <text>', 'by letter, by e-mail, in person')
+        .requiredOption('--document <text>', 'which document shows it')
+        .option('--copy-requested', 'instead: the other party asks for a copy')
+        .option('--copy-handed', 'instead: the copy was handed over'),
+    ),
+    asPerson((gateway, who, id, { at, how, document, copyRequested, copyHanded }) => {
       if (copyRequested === true && copyHanded === true) {
         throw new GatewayError('usage', 'Enter one thing after the other.', {
           remedy: 'First --copy-requested, then --copy-handed.',
@@ -194,18 +200,20 @@ export function hold(program: Command): void {
       const atUs = parseLocalOrInstant(at, gateway.config.site.timezone);
       const noted = noteNotice(gateway.disclosure, who, id, { kind, atUs, how, document });
       return { json: { hold: noted }, text: `Entered: ${kind} of hold ${id}.` };
-    },
+    }),
   );
 
   const grounds = group.command('ground').description('grounds of § 4 c(5) for municipal cameras (role legal)');
   for (const enabled of [true, false]) {
-    act<IdentityOptions & { reason: string }>(
-      grounds
-        .command(enabled ? 'enable' : 'disable')
-        .description(enabled ? 'allow holds on a ground' : 'allow no more of them; those that are there stay')
-        .argument('<ground>', enabledGrounds.join(', '))
-        .requiredOption('--reason <text>', 'why'),
-      (gateway, who, ground, { reason }) => {
+    define<IdentityOptions & { reason: string }>(
+      withIdentity(
+        grounds
+          .command(enabled ? 'enable' : 'disable')
+          .description(enabled ? 'allow holds on a ground' : 'allow no more of them; those that are there stay')
+          .argument('<ground>', enabledGrounds.join(', '))
+          .requiredOption('--reason <text>', 'why'),
+      ),
+      asPerson((gateway, who, ground, { reason }) => {
         if (!enabledGrounds.some((one) => one === ground)) {
           throw new GatewayError('usage', `"${ground}" is no ground that is enabled or disabled.`, {
             remedy: `Name one of: ${enabledGrounds.join(', ')}.`,
@@ -214,7 +222,7 @@ export function hold(program: Command): void {
         const rows = setGround(gateway.disclosure, who, { ground: ground as EnabledGround, enabled, reason });
         const text = rows.length === 0 ? 'none' : rows.map((row) => row.ground).join(', ');
         return { json: { enabled: rows }, text: `Enabled for municipal cameras: ${text}.` };
-      },
+      }),
     );
   }
 

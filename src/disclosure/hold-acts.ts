@@ -167,7 +167,7 @@ function readAnswer(
   hold: Hold,
   { answeredOn, appealEndedOn }: Lifting,
 ): { readonly answeredOn: string; readonly appealEndedOn: string } {
-  if (answeredOn == null || appealEndedOn == null) {
+  if (typeof answeredOn !== 'string' || typeof appealEndedOn !== 'string') {
     throw new GatewayError('input-invalid', `Hold ${hold.id} is a freeze: it ends once answered and not appealed.`, {
       remedy: 'Say when it was answered (answeredOn) and when the time to appeal ended (appealEndedOn).',
     });

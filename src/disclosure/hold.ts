@@ -190,7 +190,7 @@ function openTasksOf(db: Database, hold: NewHold, nowUs: number): void {
   const open = (kind: string, detail: string): void => {
     openTask(db, { kind, subject: holdSubject(hold.id), detail, createdUs: nowUs });
   };
-  if (hold.approveByUs != null) {
+  if (typeof hold.approveByUs === 'number') {
     const otherwise = isFreeze(hold)
       ? 'Until then, and after it, the footage is frozen.'
       : `It is in force meanwhile; without a decision it ends on ${formatUtc(hold.reviewUs)}.`;
@@ -199,7 +199,7 @@ function openTasksOf(db: Database, hold: NewHold, nowUs: number): void {
       `Security has placed hold ${hold.id} (${hold.ground}) on footage of ${hold.cameraIds.join(', ')}. Another person, of legal, approves or refuses it before ${formatUtc(hold.approveByUs)}: tredive hold approve ${hold.id}, or tredive hold refuse ${hold.id}. ${otherwise}`,
     );
   }
-  if (hold.notifyByUs != null) {
+  if (typeof hold.notifyByUs === 'number') {
     // CCTV Act § 4 c(5): the other party is told within the 30 days of the oldest frame that is kept for it.
     open(
       'tell-the-other-party',

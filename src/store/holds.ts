@@ -70,7 +70,7 @@ export function insertHold(db: Database, hold: NewHold): void {
   ).run({
     id: hold.id,
     ground: hold.ground,
-    facts: hold.facts == null ? null : JSON.stringify(hold.facts),
+    facts: (hold.facts ?? null) === null ? null : JSON.stringify(hold.facts),
     reference: hold.reference,
     reason: hold.reason,
     wideReason: hold.wideReason ?? null,

@@ -193,7 +193,7 @@ describe.skipIf(!hasChromium)('the page', () => {
     await theirs.getByLabel('Document that shows it').fill('letter 17');
     await expectAccessible(desk);
     await theirs.getByRole('button', { name: 'Save' }).click();
-    await theirs.getByText(/Other party told: .*letter 17/).waitFor();
+    await theirs.getByText(/Other party told: .*26 Oct 2026, 10:00:00 \+01:00, letter, letter 17/).waitFor();
     await theirs.getByRole('button', { name: 'End the hold' }).click();
     await theirs.getByLabel('Reason').fill('settled');
     await picture(desk, 'holds-acts');

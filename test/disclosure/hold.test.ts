@@ -36,8 +36,8 @@ interface Site extends TestStore {
   readonly ctx: HoldContext;
   readonly startUs: number;
   readonly ids: readonly number[];
-  input(ground: HoldFacts['ground'], more?: Partial<HoldInput>): HoldInput;
-  tasks(): string[];
+  readonly input: (ground: HoldFacts['ground'], more?: Partial<HoldInput>) => HoldInput;
+  readonly tasks: () => string[];
 }
 
 /** Cameras of a class, each with three segments of ten minutes from `ageUs` ago on. */

@@ -15,7 +15,7 @@ const notices = ['notified', 'copy-requested', 'copy-handed'] as const;
 type Act = 'approve' | 'refuse' | 'prolong' | 'lift' | (typeof notices)[number];
 
 /** What this user may do about a hold: one button for each, and below it what that asks for. */
-export function HoldActs({ hold }: { hold: HoldView }): ReactNode {
+export function HoldActs({ hold, nowUs }: { hold: HoldView; nowUs: number }): ReactNode {
   const { t } = useTranslation();
   const session = useSession();
   const queries = useQueryClient();
@@ -61,6 +61,7 @@ export function HoldActs({ hold }: { hold: HoldView }): ReactNode {
           key={chosen}
           act={chosen}
           hold={hold}
+          nowUs={nowUs}
           pending={mutation.isPending}
           send={(path, body) => {
             mutation.mutate({ path, body });
@@ -75,11 +76,12 @@ export function HoldActs({ hold }: { hold: HoldView }): ReactNode {
 interface FormProps {
   readonly act: Act;
   readonly hold: HoldView;
+  readonly nowUs: number;
   readonly pending: boolean;
   readonly send: (path: string, body: unknown) => void;
 }
 
-function ActForm({ act, hold, pending, send }: FormProps): ReactNode {
+function ActForm({ act, hold, nowUs, pending, send }: FormProps): ReactNode {
   const { t } = useTranslation();
   const time = useTime();
   const zone = useSession().site.timezone;
@@ -143,7 +145,7 @@ function ActForm({ act, hold, pending, send }: FormProps): ReactNode {
         send('refuse', { reason: text.reason });
         break;
       case 'prolong':
-        send('prolong', { reason: text.reason, review: inDays(text.days) });
+        send('prolong', { reason: text.reason, review: inDays(nowUs, text.days) });
         break;
       case 'lift':
         send('lift', {
@@ -151,7 +153,9 @@ function ActForm({ act, hold, pending, send }: FormProps): ReactNode {
           ...(freeze && { answeredOn: text.answeredOn, appealEndedOn: text.appealEndedOn }),
         });
         break;
-      default:
+      case 'notified':
+      case 'copy-requested':
+      case 'copy-handed':
         if (when.kind === 'instant') {
           send('notices', { kind: act, at: formatUtc(when.us), how: text.how, document: text.document });
         }
@@ -202,6 +206,6 @@ function ActForm({ act, hold, pending, send }: FormProps): ReactNode {
   );
 }
 
-/** That many days from now, less the seconds in which the request is under way. */
-export const inDays = (days: string): string =>
-  formatUtc((Date.now() + Math.round(Number(days) * 86_400_000) - 60_000) * 1000);
+/** That many days from when the gateway last said what time it is; this machine's own clock is not asked. */
+export const inDays = (nowUs: number, days: string): string =>
+  formatUtc(nowUs + Math.round(Number(days) * 86_400_000_000));

@@ -127,21 +127,22 @@ function HoldCard({ hold, view }: { hold: HoldView; view: Holds }): ReactNode {
             {hold.steps.map((step) => (
               <li key={`${step.kind} ${step.atUs}`}>
                 {t(`holds.step.${step.kind}`)}: {who(step.by)}, {time(step.atUs)}
-                {saidIn(step.facts)}
+                {saidIn(step.facts, time)}
               </li>
             ))}
           </ul>
         </div>
       )}
-      <HoldActs hold={hold} />
+      <HoldActs hold={hold} nowUs={view.nowUs} />
     </section>
   );
 }
 
-/** What people wrote at an act, and the days and documents that they named. */
-function saidIn(facts: HoldView['steps'][number]['facts']): string {
-  const said = ['reason', 'how', 'document', 'answeredOn', 'appealEndedOn'].flatMap((name) => {
+/** What people wrote at an act, and the days, times and documents that they named. */
+function saidIn(facts: HoldView['steps'][number]['facts'], time: (us: number) => string): string {
+  const said = ['reason', 'atUs', 'how', 'document', 'answeredOn', 'appealEndedOn', 'reviewUs'].flatMap((name) => {
     const value = facts[name];
+    if (typeof value === 'number') return [time(value)];
     return typeof value === 'string' ? [value] : [];
   });
   return said.length === 0 ? '' : `: ${said.join(', ')}`;

@@ -39,15 +39,17 @@ export function NewHoldView(): ReactNode {
   const complete =
     factsGiven &&
     (ground !== 'dispute' || enough(facts.description ?? '')) &&
+    /^[1-9]\d?$/.test(text.days.trim()) &&
     text.reason.trim().length >= 3 &&
     (!wide || enough(text.wideReason)) &&
     chosen.length > 0 &&
     unfit.length === 0 &&
+    holds.data !== undefined &&
     range !== null;
 
   const place = useMutation({
     mutationFn: () => {
-      if (range === null) throw new Error(t('form.required'));
+      if (range === null || holds.data === undefined) throw new Error(t('form.required'));
       return call<PlacedView>('/api/holds', 'POST', {
         facts: { ground, ...Object.fromEntries(factFields[ground].map((field) => [field, facts[field] ?? ''])) },
         reason: text.reason,
@@ -55,7 +57,7 @@ export function NewHoldView(): ReactNode {
         cameraIds: chosen,
         from: formatUtc(range.startUs),
         to: formatUtc(range.endUs),
-        review: inDays(text.days),
+        review: inDays(holds.data.nowUs, text.days),
       });
     },
     onSuccess: () => queries.invalidateQueries({ queryKey: ['holds'] }),
@@ -146,7 +148,7 @@ export function NewHoldView(): ReactNode {
           })}
         />
         {wide && holds.data !== undefined && (
-          <Alert variant="outline" color="orange.9" title={t('holds.form.wide', holds.data.wide)}>
+          <Alert variant="outline" color="dark.7" title={t('holds.form.wide', holds.data.wide)}>
             <Textarea
               label={t('holds.form.wideReason')}
               description={t('holds.form.wideHelp')}
@@ -169,7 +171,7 @@ export function NewHoldView(): ReactNode {
           required
           style={{ maxWidth: 260 }}
           value={text.days}
-          error={missing(text.days)}
+          error={tried && !/^[1-9]\d?$/.test(text.days.trim()) ? t('holds.act.daysHelp') : null}
           onChange={write('days')}
         />
         <Trouble error={cameras.error ?? holds.error ?? place.error} />
