@@ -1,7 +1,7 @@
 /** What the API needs of the rest, as it needs it. The composition root binds the stages to this. */
 import type { Actor } from '../domain/audit-event.js';
 import type { DecisionTerms, RequestScope } from '../domain/disclosure.js';
-import type { Hold } from '../domain/hold.js';
+import type { EnabledGround, Hold } from '../domain/hold.js';
 import type { RetentionChange, RetentionPreview } from '../domain/retention-change.js';
 import type { TimeRange } from '../domain/segment.js';
 import type { User } from '../domain/user.js';
@@ -18,6 +18,9 @@ import type { AcceptedClock, ClockDoubt } from '../retention/trust.js';
 import type { ReportVerdict } from '../evidence/report-files.js';
 import type { Vote } from '../domain/two-persons.js';
 import type { HoldInput, PlacedHold } from '../disclosure/hold.js';
+import type { Lifting } from '../disclosure/hold-acts.js';
+import type { HoldNotice } from '../disclosure/hold-notice.js';
+import type { EnabledGroundRow } from '../store/holds.js';
 import type { Picture } from '../recordings/pictures/cache.js';
 import type { ContactSheet } from '../recordings/pictures/contact-sheet.js';
 import type { Look } from '../recordings/pictures/context.js';
@@ -58,7 +61,15 @@ export interface ApiDeps {
     ): RequestRow;
     closeRequest(actor: Actor, id: string, why: CloseReason): Promise<RequestRow>;
     placeHold(user: User, input: HoldInput): PlacedHold;
-    liftHold(user: User, id: string): Hold;
+    approveHold(user: User, id: string, approval: { readonly reviewUs: number | null }): Hold;
+    refuseHold(user: User, id: string, refusal: { readonly reason: string }): Hold;
+    prolongHold(user: User, id: string, date: { readonly reviewUs: number; readonly reason: string }): Hold;
+    liftHold(user: User, id: string, lifting: Lifting): Hold;
+    noteNotice(user: User, id: string, notice: HoldNotice): Hold;
+    setGround(
+      user: User,
+      input: { readonly ground: EnabledGround; readonly enabled: boolean; readonly reason: string },
+    ): readonly EnabledGroundRow[];
   };
   readonly footage: {
     /** What is there, with an event that says who searched for what. */

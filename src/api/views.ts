@@ -11,6 +11,7 @@ import type { Right, Role } from '../domain/user.js';
 import type { CameraDevice, CameraRow } from '../store/cameras.js';
 import type { CloseReason } from '../disclosure/close.js';
 import type { CameraCoverage, Coverage } from '../disclosure/coverage.js';
+import type { PlacedHold } from '../disclosure/hold.js';
 import type { Confirmed } from '../retention/confirm.js';
 import type { RetentionChange, RetentionPreview } from '../domain/retention-change.js';
 import type { Vote } from '../domain/two-persons.js';
@@ -18,6 +19,7 @@ import type { RetentionPlan, RootProblem, Waiting } from '../retention/context.j
 import type { Measured, MeasuredCamera } from '../retention/oldest-record.js';
 import type { AcceptedClock, ClockDoubt } from '../retention/trust.js';
 import type { FailingCamera } from '../store/deletions.js';
+import type { EnabledGroundRow, HoldStep } from '../store/holds.js';
 import type { ItemSummary, RequestRow } from '../store/requests.js';
 import type { TaskRow } from '../store/tasks.js';
 
@@ -255,7 +257,26 @@ export interface RequestStateView {
   readonly job: JobView | null;
 }
 
+export interface HoldView extends Hold {
+  readonly active: boolean;
+  /** In force, and waiting for the approval of legal. */
+  readonly provisional: boolean;
+  /** The other party of the dispute should have been told by now. */
+  readonly noticeOverdue: boolean;
+  readonly steps: readonly HoldStep[];
+}
+
+/** What a hold that was placed keeps, and what it does not. */
+export type PlacedView = PlacedHold;
+
 export interface HoldsView {
-  readonly holds: readonly (Hold & { readonly active: boolean })[];
+  readonly nowUs: number;
+  readonly holds: readonly HoldView[];
   readonly grounds: Readonly<Record<HoldGround, { readonly source: string; readonly needs: string }>>;
+  /** Grounds of § 4 c(5) that legal has enabled for municipal cameras. */
+  readonly enabled: readonly EnabledGroundRow[];
+  /** More than this needs a reason. */
+  readonly wide: { readonly minutes: number; readonly cameras: number };
+  /** Names by actor. */
+  readonly people: Readonly<Record<string, string>>;
 }

@@ -7,7 +7,10 @@ import type { Gateway } from '../app.js';
 import { closeRequest } from '../disclosure/close.js';
 import { coverageOf } from '../disclosure/coverage.js';
 import { decideRequest } from '../disclosure/decide.js';
-import { lift, placeHold } from '../disclosure/hold.js';
+import { placeHold } from '../disclosure/hold.js';
+import { approveHold, lift, prolongHold, refuseHold } from '../disclosure/hold-acts.js';
+import { setGround } from '../disclosure/hold-grounds.js';
+import { noteNotice } from '../disclosure/hold-notice.js';
 import { createRequest } from '../disclosure/request.js';
 import { reviewRequest } from '../disclosure/review.js';
 import { searchFootage } from '../disclosure/search.js';
@@ -53,7 +56,12 @@ export async function apiDeps(
       decideRequest: (user, id, decision) => decideRequest(disclosure, user, id, decision),
       closeRequest: (actor, id, why) => closeRequest(disclosure, actor, id, why),
       placeHold: (user, input) => placeHold(disclosure, user, input),
-      liftHold: (user, id) => lift(disclosure, user, id),
+      approveHold: (user, id, approval) => approveHold(disclosure, user, id, approval),
+      refuseHold: (user, id, refusal) => refuseHold(disclosure, user, id, refusal),
+      prolongHold: (user, id, date) => prolongHold(disclosure, user, id, date),
+      liftHold: (user, id, lifting) => lift(disclosure, user, id, lifting),
+      noteNotice: (user, id, notice) => noteNotice(disclosure, user, id, notice),
+      setGround: (user, input) => setGround(disclosure, user, input),
     },
     footage: {
       search: (user, cameraIds, range) => searchFootage(disclosure, `user:${user.id}`, cameraIds, range),

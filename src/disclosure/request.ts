@@ -61,6 +61,7 @@ export function createRequest(
       reference: scope.journalNumber,
       reason: scope.purpose,
       requestId: id,
+      placedAs: 'request',
       // Every stream, and of each every copy: losing one is a loss, whatever is handed over.
       cameraIds: heldIds,
       startUs: scope.startUs,

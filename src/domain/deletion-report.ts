@@ -14,8 +14,10 @@ import {
   oneOf,
   readForm,
   record,
+  recordWith,
   text,
   whole,
+  yesNo,
   type Formed,
 } from './form.js';
 import { holdGrounds, type HoldGround } from './hold.js';
@@ -52,7 +54,15 @@ const camera = record({
   lateness,
   misses,
   holds: listOf(
-    record({ ground: oneOf(...grounds), range, placed: instant, review: instant, lifted: nullOr(instant) }),
+    recordWith(
+      { ground: oneOf(...grounds), range, placed: instant, review: instant, lifted: nullOr(instant) },
+      {
+        /** Of what security placed, at the end of the month; left out where legal is not asked, and in reports from before. */
+        approval: oneOf('given', 'waiting', 'overdue', 'refused'),
+        /** Of a dispute: by when the other party was to be told, and when it was. */
+        notice: record({ due: instant, told: nullOr(instant), overdue: yesNo }),
+      },
+    ),
     10_000,
   ),
   exceptions: record({ refused: whole(), failedAttempts: whole() }),

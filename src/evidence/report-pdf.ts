@@ -201,6 +201,7 @@ function holds(doc: Doc, report: DeletionReport, texts: ReportTexts): void {
       { text: when(hold.placed) },
       { text: when(hold.review) },
       { text: when(hold.lifted) },
+      { text: stateOf(hold, texts), alarm: hold.approval === 'overdue' || hold.notice?.overdue === true },
     ]),
   );
   if (rows.length === 0) {
@@ -213,13 +214,24 @@ function holds(doc: Doc, report: DeletionReport, texts: ReportTexts): void {
     [
       { title: title.camera, width: 1.4 },
       { title: title.ground, width: 1.5 },
-      { title: title.range, width: 2.6 },
-      { title: title.placed, width: 1.3 },
-      { title: title.review, width: 1.3 },
-      { title: title.lifted, width: 1.3 },
+      { title: title.range, width: 2.4 },
+      { title: title.placed, width: 1.2 },
+      { title: title.review, width: 1.2 },
+      { title: title.lifted, width: 1.2 },
+      { title: title.state, width: 1.9 },
     ],
     rows,
   );
+}
+
+function stateOf({ approval, notice }: CameraReport['holds'][number], texts: ReportTexts): string {
+  const parts = [
+    ...(approval === undefined ? [] : [texts.approval[approval]]),
+    ...(notice === undefined
+      ? []
+      : [texts.notice(when(notice.due), notice.told === null ? null : when(notice.told), notice.overdue)]),
+  ];
+  return parts.length === 0 ? '–' : parts.join('. ');
 }
 
 function exceptions(doc: Doc, report: DeletionReport, texts: ReportTexts): void {
@@ -228,6 +240,8 @@ function exceptions(doc: Doc, report: DeletionReport, texts: ReportTexts): void 
   const { exception } = texts;
   const sum = (key: 'refused' | 'failedAttempts'): number =>
     report.cameras.reduce((total, camera) => total + camera.exceptions[key], 0);
+  const overdue = (of: (hold: CameraReport['holds'][number]) => boolean): number =>
+    report.cameras.reduce((total, camera) => total + camera.holds.filter(of).length, 0);
   const lines: [string, number | null, boolean][] = [
     [exception.sweeps, found.sweeps, false],
     [exception.pause, found.longestPauseHours, false],
@@ -242,6 +256,8 @@ function exceptions(doc: Doc, report: DeletionReport, texts: ReportTexts): void 
     [exception.quarantine, found.quarantineOverdue, true],
     [exception.refused, sum('refused'), true],
     [exception.failed, sum('failedAttempts'), true],
+    [exception.approvals, overdue(({ approval }) => approval === 'overdue'), true],
+    [exception.notices, overdue(({ notice }) => notice?.overdue === true), true],
   ];
   facts(
     doc,

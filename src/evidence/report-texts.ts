@@ -38,11 +38,27 @@ export interface ReportTexts {
   readonly classes: Readonly<Record<CameraClass, string>>;
   readonly holds: string;
   readonly noHolds: string;
-  readonly hold: Readonly<Record<'camera' | 'ground' | 'range' | 'placed' | 'review' | 'lifted', string>>;
+  readonly hold: Readonly<Record<'camera' | 'ground' | 'range' | 'placed' | 'review' | 'lifted' | 'state', string>>;
+  /** Whether legal has decided on what security placed, and whether the other party of a dispute was told in time. */
+  readonly approval: Readonly<Record<'given' | 'waiting' | 'overdue' | 'refused', string>>;
+  readonly notice: (due: string, told: string | null, overdue: boolean) => string;
   readonly grounds: Readonly<Record<HoldGround, string>>;
   readonly exceptions: string;
   readonly exception: Readonly<
-    Record<'sweeps' | 'pause' | 'clock' | 'other' | 'accepted' | 'root' | 'quarantine' | 'refused' | 'failed', string>
+    Record<
+      | 'sweeps'
+      | 'pause'
+      | 'clock'
+      | 'other'
+      | 'accepted'
+      | 'root'
+      | 'quarantine'
+      | 'refused'
+      | 'failed'
+      | 'approvals'
+      | 'notices',
+      string
+    >
   >;
   readonly none: string;
   readonly proof: string;
@@ -106,8 +122,19 @@ export const reportTexts: Readonly<Record<ReportLanguage, ReportTexts>> = {
       range: 'Optagelser fra – til',
       placed: 'Oprettet',
       review: 'Tages op senest',
-      lifted: 'Ophævet',
+      lifted: 'Ophørt',
+      state: 'Jura og modpart',
     },
+    approval: {
+      given: 'Godkendt af jura',
+      waiting: 'Venter på jura',
+      overdue: 'Jura har overskredet fristen',
+      refused: 'Afvist af jura',
+    },
+    notice: (due, told, overdue) =>
+      told === null
+        ? `Modparten ${overdue ? 'IKKE underrettet; frist' : 'underrettes senest'} ${due}`
+        : `Modparten underrettet ${told}${overdue ? `, EFTER fristen ${due}` : ''}`,
     grounds: {
       'disclosure-request': 'Anmodning om udlevering',
       'reported-offence': 'Anmeldt strafbart forhold',
@@ -127,6 +154,8 @@ export const reportTexts: Readonly<Record<ReportLanguage, ReportTexts>> = {
       quarantine: 'Filer i karantæne, der kan være over fristen',
       refused: 'Sletninger afvist, fordi filen ikke var den indekserede',
       failed: 'Mislykkede forsøg på sletning',
+      approvals: 'Tilbageholdelser, som jura ikke tog stilling til i tide',
+      notices: 'Tvister, hvor modparten ikke blev underrettet i tide',
     },
     none: 'Ingen',
     proof: 'Grundlag og kontrol',
@@ -196,8 +225,19 @@ export const reportTexts: Readonly<Record<ReportLanguage, ReportTexts>> = {
       range: 'Recordings from – to',
       placed: 'Placed',
       review: 'Review no later than',
-      lifted: 'Lifted',
+      lifted: 'Ended',
+      state: 'Legal and other party',
     },
+    approval: {
+      given: 'Approved by legal',
+      waiting: 'Waits for legal',
+      overdue: 'Legal is overdue',
+      refused: 'Refused by legal',
+    },
+    notice: (due, told, overdue) =>
+      told === null
+        ? `Other party ${overdue ? 'NOT told; was due' : 'to be told before'} ${due}`
+        : `Other party told ${told}${overdue ? `, AFTER ${due}` : ''}`,
     grounds: {
       'disclosure-request': 'Disclosure request',
       'reported-offence': 'Reported offence',
@@ -217,6 +257,8 @@ export const reportTexts: Readonly<Record<ReportLanguage, ReportTexts>> = {
       quarantine: 'Files in quarantine that may be past the limit',
       refused: 'Deletions refused because the file was not the indexed one',
       failed: 'Failed attempts to delete',
+      approvals: 'Holds that legal did not decide on in time',
+      notices: 'Disputes in which the other party was not told in time',
     },
     none: 'None',
     proof: 'Basis and verification',

@@ -25,6 +25,7 @@ import {
   type RetentionRun,
   type RootProblem,
 } from './context.js';
+import { tendHolds, type OrderlyEnds } from './holds.js';
 import { cutoffOf, fateIn, planDeletions, planSweep, situationAt, type Situation } from './plan.js';
 import { makePace, type Pace } from './pace.js';
 import { applyDueChanges } from './policy.js';
@@ -67,13 +68,16 @@ export async function applyDeletions(ctx: RetentionContext, run: RetentionRun = 
     const actor = run.actor ?? 'gateway';
     const synchronised = (await ctx.synchronised?.()) ?? null;
     const doubt = refusalReason(ctx, nowUs) ?? unsynchronisedReason(ctx, synchronised);
-    if (doubt === null) applyDueChanges(ctx, nowUs);
-    const { plan, braked } = planSweep(ctx, nowUs, run);
+    if (doubt === null) {
+      applyDueChanges(ctx, nowUs);
+      tendHolds(ctx, nowUs);
+    }
+    const { plan, braked, orderly } = planSweep(ctx, nowUs, run);
     if (doubt !== null) {
       refuse(ctx, { ...run, actor }, doubt);
       return { ...plan, ...nothingDone, refused: doubt };
     }
-    return await sweep(ctx, { ...run, actor, synchronised }, plan, braked, situationAt(ctx, nowUs));
+    return await sweep(ctx, { ...run, actor, synchronised }, plan, { braked, orderly }, situationAt(ctx, nowUs));
   } finally {
     release();
   }
@@ -100,6 +104,8 @@ interface Tally extends Recovery {
   /** Holds as the plan saw them: one that came since is met, and counted, where the intent is committed. */
   readonly situation: Situation;
   readonly pace: Pace;
+  /** What goes without being weighed by the brake. */
+  readonly orderly: OrderlyEnds;
   /** What this sweep deleted of each camera that it came to the end of. */
   readonly swept: Map<string, { segments: number; footageUs: number }>;
 }
@@ -108,7 +114,7 @@ async function sweep(
   ctx: RetentionContext,
   run: SweepRun,
   plan: RetentionPlan,
-  braked: Braked,
+  { braked, orderly }: { readonly braked: Braked; readonly orderly: OrderlyEnds },
   situation: Situation,
 ): Promise<RetentionResult> {
   const { db } = ctx.store;
@@ -117,6 +123,7 @@ async function sweep(
     ...(await finishOpen(ctx, run)),
     heldMeanwhile: 0,
     situation,
+    orderly,
     pace: makePace(),
     swept: new Map(),
   };
@@ -124,7 +131,8 @@ async function sweep(
     if (run.signal?.aborted === true) break;
     if (tally.stuck.has(camera.cameraId)) continue;
     const allowanceUs = braked.allowanceUs.get(camera.cameraId) ?? freeUs(ctx);
-    if (allowanceUs > 0) await sweepCamera(ctx, run, camera, plan, allowanceUs, tally);
+    if (allowanceUs > 0 || orderly.isAbout(camera.cameraId))
+      await sweepCamera(ctx, run, camera, plan, allowanceUs, tally);
   }
   const interrupted = run.signal?.aborted === true;
   const held = plan.held + tally.heldMeanwhile + tally.withdrawn;
@@ -164,20 +172,28 @@ async function sweepCamera(
   const size = run.batchSize ?? defaultBatchSize;
   const { cutoffUs } = cutoffOf(camera, plan.atUs, ctx.marginUs);
   const swept = { segments: 0, footageUs: 0 };
+  const someFreed = tally.orderly.isAbout(camera.cameraId);
+  const dueAfterUs = plan.atUs - cutoffUs;
+  const isWeighed = (segment: Segment): boolean => !tally.orderly.frees(segment, segment.startUs + dueAfterUs);
   let [after, whole]: [SegmentCursor | null, boolean] = [null, true];
   while (run.signal?.aborted !== true) {
     const page: Segment[] = segmentsDue(db, camera.cameraId, cutoffUs, after, size);
     after = page.at(-1) ?? null;
     const found = candidatesOf(ctx, camera, page, tally);
-    const candidates = withinAllowance(found, allowanceUs - swept.footageUs);
+    const candidates =
+      allowanceUs > 0
+        ? withinAllowance(found, allowanceUs - swept.footageUs, isWeighed)
+        : found.filter((segment) => !isWeighed(segment));
     if (candidates.length > 0) {
       const { pending, held } = intend(ctx, run, camera.cameraId, candidates);
       tally.heldMeanwhile += held;
       const outcome = pending.length === 0 ? null : await carryOut(ctx, run, pending);
       if (outcome !== null) {
         const begun = new Set(pending.map(({ segmentId }) => segmentId));
-        swept.segments += outcome.deleted;
-        swept.footageUs += footageOf(candidates.filter(({ id }) => begun.has(id)));
+        const weighed = candidates.filter((one) => begun.has(one.id) && isWeighed(one));
+        // What holds have kept says nothing of what is usual.
+        swept.segments += weighed.length < begun.size ? weighed.length : outcome.deleted;
+        swept.footageUs += footageOf(weighed);
         tally.deleted += outcome.deleted;
         tally.absent += outcome.absent;
         tally.derivedRemoved += outcome.derivedRemoved;
@@ -192,7 +208,7 @@ async function sweepCamera(
         if (pauseMs > 0) await pause(pauseMs, run.signal);
       }
     }
-    if (after === null || candidates.length < found.length) {
+    if (after === null || (candidates.length < found.length && !someFreed)) {
       // What was cut short says nothing of what is usual.
       if (whole && swept.segments > 0) tally.swept.set(camera.cameraId, swept);
       return;
@@ -207,11 +223,13 @@ const pause = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
 const footageOf = (segments: readonly Segment[]): number =>
   segments.reduce((sum, { startUs, endUs, state }) => sum + (state === 'missing' ? 0 : endUs - startUs), 0);
 
-/** As many as the brake lets go: more than was planned was indexed since, or lost its hold, and is weighed by the next sweep. */
-function withinAllowance(segments: Segment[], leftUs: number): Segment[] {
+/**
+ * As many as the brake lets go, and what it has no say in: more than was planned was indexed since, or lost its hold, and is
+ * weighed by the next sweep.
+ */
+function withinAllowance(segments: Segment[], leftUs: number, isWeighed: (one: Segment) => boolean): Segment[] {
   let sumUs = 0;
-  const end = segments.findIndex((segment) => (sumUs += footageOf([segment])) > leftUs);
-  return end < 0 ? segments : segments.slice(0, end);
+  return segments.filter((segment) => !isWeighed(segment) || (sumUs += footageOf([segment])) <= leftUs);
 }
 
 /** Those of a page that a batch is worth beginning for. What decides is looked at again inside the transaction. */

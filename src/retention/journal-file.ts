@@ -38,6 +38,10 @@ export interface JournalHold {
   readonly placedBy: string;
   readonly placedUs: number;
   readonly reviewUs: number;
+  /** When that date was set; left out in lines from before it could be set anew. */
+  readonly reviewSetUs?: number;
+  /** Legal has approved what security placed; left out where it has not, or was not asked. */
+  readonly approved?: { readonly by: string; readonly atUs: number };
   readonly liftedUs: number | null;
 }
 

@@ -85,7 +85,8 @@ export function makeJournalKeeper(db: Database, places: JournalPlaces, log: Log)
   };
 }
 
-const wanted = /"type":"(?:deletion\.done|hold\.[a-z-]+)"/;
+/** What changes until when footage is kept; a reminder does not. */
+const wanted = /"type":"(?:deletion\.done|hold\.(?:placed|approved|refused|prolonged|expired|lifted))"/;
 const ofRestore = /"restored":true/;
 
 function hasWanted(db: Database, from: number, size: number): boolean {
@@ -137,5 +138,9 @@ const journalHold = (hold: Hold): JournalHold => ({
   placedBy: hold.placedBy,
   placedUs: hold.placedUs,
   reviewUs: hold.reviewUs,
+  reviewSetUs: hold.reviewSetUs,
+  ...(hold.placedAs === 'security' &&
+    hold.approvedUs !== null &&
+    hold.approvedBy !== null && { approved: { by: hold.approvedBy, atUs: hold.approvedUs } }),
   liftedUs: hold.liftedUs,
 });

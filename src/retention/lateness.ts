@@ -1,7 +1,7 @@
 /** How punctual deletion is: measured on the record of each segment, against when it was due and against the law's own limit. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CameraPolicy } from '../domain/camera.js';
-import type { Hold } from '../domain/hold.js';
+import { holdEndUs, type Hold } from '../domain/hold.js';
 import { legalLimitUs } from '../domain/retention.js';
 import { overlaps } from '../domain/segment.js';
 import { listCameras } from '../store/cameras.js';
@@ -47,7 +47,7 @@ export function allowedUntilUs(
   let untilUs = legalUs;
   for (const hold of holds) {
     if (!hold.cameraIds.includes(policy.cameraId) || !overlaps(hold, range)) continue;
-    const endUs = Math.min(hold.liftedUs ?? hold.reviewUs, hold.reviewUs);
+    const endUs = holdEndUs(hold);
     if (hold.placedUs <= untilUs && endUs > untilUs) untilUs = endUs;
   }
   return { legalUs, untilUs };

@@ -13,6 +13,7 @@ import { dueTotals, findById, segmentsDue, type SegmentCursor } from '../store/s
 import { wallEndIn } from '../store/segments-shown.js';
 import { maxListed, type DueSegment, type RetentionContext, type RetentionPlan, type RootProblem } from './context.js';
 import { brake, nothingBraked, shownUntil, type Braked, type DueTally } from './brake.js';
+import { orderlyEnds, type OrderlyEnds } from './holds.js';
 import { lookAtRoot, refusalReason } from './trust.js';
 
 const pageSize = 500;
@@ -103,7 +104,7 @@ export function planSweep(
   ctx: RetentionContext,
   nowUs: number,
   { byHand = false }: { readonly byHand?: boolean } = {},
-): { readonly plan: RetentionPlan; readonly braked: Braked } {
+): { readonly plan: RetentionPlan; readonly braked: Braked; readonly orderly: OrderlyEnds } {
   assertMargin(ctx.marginUs);
   const { db, clock } = ctx.store;
   const situation = situationAt(ctx, nowUs);
@@ -131,6 +132,9 @@ export function planSweep(
     rootProblems.set(rootId, problem);
     return problem;
   };
+  const orderly = orderlyEnds(db, nowUs);
+  /** Segments that go without being weighed. */
+  let freed = 0;
   const shown = shownUntil(db);
   const tallies: DueTally[] = [];
   const heldByCamera: { cameraId: string; segments: number; oldestUs: number }[] = [];
@@ -145,7 +149,7 @@ export function planSweep(
     const tallied = (): void => {
       if (tally.due.segments > 0) tallies.push(tally.due);
     };
-    if (situation.holds.some((hold) => hold.cameraIds.includes(cameraId))) {
+    if (orderly.isAbout(cameraId) || situation.holds.some((hold) => hold.cameraIds.includes(cameraId))) {
       // Oldest first.
       let kept: { cameraId: string; segments: number; oldestUs: number } | null = null;
       for (const segment of dueOf(db, cameraId, cutoff.cutoffUs)) {
@@ -157,7 +161,10 @@ export function planSweep(
         if (fate.verdict !== 'delete') continue;
         count(segment.rootId, 1, segment.sizeBytes, fate.late ? 1 : 0);
         list(segment, fate.dueUs, fate.ruleId, fate.late);
-        if (problemOf(segment.rootId) === null) {
+        if (problemOf(segment.rootId) !== null) continue;
+        // What only a hold has kept, whose end was announced, is no surprise: the brake is for those.
+        if (orderly.frees(segment, fate.dueUs)) freed += 1;
+        else {
           const { startUs, endUs } = segment;
           tally.add({ segments: 1, footageUs: endUs - startUs, oldestUs: startUs, newestUs: startUs });
         }
@@ -216,7 +223,8 @@ export function planSweep(
     problems.push({ rootId, detail: problem });
   }
   const isNow = Math.abs(nowUs - clock.nowUs()) <= nowToleranceUs;
-  const braked = isNow ? brake(ctx, nowUs, tallies, policies, byHand) : nothingBraked;
+  const weighed = isNow ? brake(ctx, nowUs, tallies, policies, byHand) : nothingBraked;
+  const braked: Braked = { ...weighed, everything: weighed.everything && freed === 0 };
   const allWaits = braked.everything && braked.waiting !== null ? braked.waiting.detail : null;
   const refused =
     refusalReason(ctx, clock.nowUs()) ??
@@ -241,5 +249,5 @@ export function planSweep(
     segments,
     notListed: total.due - segments.length,
   };
-  return { plan, braked };
+  return { plan, braked, orderly };
 }

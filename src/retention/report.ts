@@ -13,7 +13,8 @@ import {
   type CameraReport,
   type DeletionReport,
 } from '../domain/deletion-report.js';
-import type { Hold } from '../domain/hold.js';
+import { noticeIsOverdue } from '../domain/hold-end.js';
+import { holdEndUs, type Hold } from '../domain/hold.js';
 import { hourUs } from '../domain/retention-rules/index.js';
 import { legalLimitUs } from '../domain/retention.js';
 import { usPerSecond } from '../domain/time.js';
@@ -112,7 +113,9 @@ export async function buildReport(input: ReportInput): Promise<DeletionReport> {
             range: { start: at(hold.startUs), end: at(hold.endUs) },
             placed: at(hold.placedUs),
             review: at(hold.reviewUs),
-            lifted: hold.liftedUs === null ? null : at(hold.liftedUs),
+            lifted: hold.liftedUs === null || hold.liftedUs >= endUs ? null : at(hold.liftedUs),
+            ...approvalAt(hold, endUs),
+            ...noticeAt(hold, endUs, at),
           })),
         exceptions: events.byCamera.get(cameraId) ?? { refused: 0, failedAttempts: 0 },
       };
@@ -139,7 +142,25 @@ export async function buildReport(input: ReportInput): Promise<DeletionReport> {
 }
 
 const inForce = (hold: Hold, startUs: number, endUs: number): boolean =>
-  hold.placedUs < endUs && Math.min(hold.liftedUs ?? hold.reviewUs, hold.reviewUs) > startUs;
+  hold.placedUs < endUs && holdEndUs(hold) > startUs;
+
+type HoldReport = CameraReport['holds'][number];
+
+function approvalAt(hold: Hold, endUs: number): Pick<HoldReport, 'approval'> {
+  if (hold.approveByUs === null) return {};
+  if (hold.approvedUs !== null && hold.approvedUs < endUs) return { approval: 'given' };
+  if (hold.outcome === 'refused' && hold.liftedUs !== null && hold.liftedUs < endUs) return { approval: 'refused' };
+  return { approval: hold.approveByUs < Math.min(endUs, holdEndUs(hold)) ? 'overdue' : 'waiting' };
+}
+
+/** Told too late is overdue as well: the law gives a day, and the report says whether it was kept. */
+function noticeAt(hold: Hold, endUs: number, at: (us: number) => WrittenInstant): Pick<HoldReport, 'notice'> {
+  const { notifyByUs, notifiedUs } = hold;
+  if (notifyByUs === null) return {};
+  const toldUs = notifiedUs !== null && notifiedUs < endUs ? notifiedUs : null;
+  const overdue = noticeIsOverdue(hold, endUs) || (toldUs !== null && toldUs >= notifyByUs);
+  return { notice: { due: at(notifyByUs), told: toldUs === null ? null : at(toldUs), overdue } };
+}
 
 /**
  * What was on disk at the end of the month: rows of the index that were known by then, and what was deleted since. Of those the

@@ -5,13 +5,14 @@
 import type { KeyObject } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { openCheckpoint } from '../domain/checkpoint.js';
+import { holdIsActive, isProvisional } from '../domain/hold.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import type { Log } from '../platform/log.js';
 import { leafAt, readFrontier, type Note, type Store } from '../store/audit-log.js';
 import { findCamera } from '../store/cameras.js';
 import { finishIntent, hasRecord, insertIntent } from '../store/deletions.js';
 import { derivedOfSegment } from '../store/derived-files.js';
-import { findHold, insertHold, liftHold } from '../store/holds.js';
+import { findHold, insertHold, liftHold, setApproved, setReview } from '../store/holds.js';
 import { listRequests } from '../store/requests.js';
 import { removeSegment, segmentsIn, setSegmentState } from '../store/segments.js';
 import { raiseIds } from '../store/sequences.js';
@@ -237,7 +238,10 @@ function applyHolds(
       });
       counts.holdsLifted += 1;
     }
-    if (row !== null || liftedUs !== null || hold.reviewUs <= nowUs) continue;
+    if (row !== null && liftedUs === null && row.liftedUs === null && hold.reviewUs !== row.reviewUs) {
+      prolongAgain(store, hold, isProvisional(row));
+    }
+    if (row !== null || !holdIsActive(hold, nowUs)) continue;
     store.act('gateway', (note) => {
       for (const id of hold.cameraIds) if (findCamera(db, id) === null) registerCamera(note, id, id);
       // Its request is lost with the database: it keeps the footage until legal has said what it is for.
@@ -247,6 +251,9 @@ function applyHolds(
         ...hold,
         ground: lost ? 'legal-duty' : hold.ground,
         requestId: lost ? null : requestId,
+        placedAs: requestId !== null && !lost ? 'request' : 'restored',
+        approvedUs: hold.approved?.atUs ?? null,
+        approvedBy: hold.approved?.by ?? null,
         reference: 'restored from the journal',
         reason: lost ? `Of the disclosure request ${requestId}, which was lost.` : 'Its reference was lost.',
       });
@@ -261,6 +268,17 @@ function applyHolds(
     counts.holdsPlaced += 1;
   }
   return counts;
+}
+
+/** It was approved or prolonged since: with the date of the backup it would end too early, and its footage with it. */
+function prolongAgain(store: Store, { id, reviewUs, ...hold }: JournalHold, provisional: boolean): void {
+  const setUs = hold.reviewSetUs ?? hold.placedUs;
+  store.act('gateway', (note) => {
+    const { approved } = hold;
+    if (provisional && approved !== undefined) setApproved(store.db, id, { ...approved, reviewUs: approved.atUs + 1 });
+    setReview(store.db, id, { reviewUs, setUs });
+    note('hold.prolonged', `hold:${id}`, { restored: true, reviewUs });
+  });
 }
 
 interface Lost {

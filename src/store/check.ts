@@ -108,7 +108,25 @@ const queries: readonly { readonly invariant: string; readonly sql: string }[] =
   {
     invariant: 'I10',
     sql: `SELECT 'hold ' || id || ' has no end within 90 days, no range or no reference' FROM hold WHERE end_us <= start_us
-      OR review_us <= placed_us OR review_us > placed_us + 7776000000000 OR trim(reference) = ''`,
+      OR review_us <= review_set_us OR review_us > review_set_us + 7776000000000 OR trim(reference) = ''`,
+  },
+  {
+    invariant: 'I10',
+    sql: `SELECT 'hold ' || id || ' does not say what its ground demands' FROM hold
+      WHERE placed_as IN ('security', 'legal') AND coalesce(facts ->> 'ground' <> ground, 1)`,
+  },
+  {
+    invariant: 'I10',
+    sql: `SELECT 'hold ' || id || ' was approved by who placed it, or is kept beyond 14 days by one person alone' FROM hold
+      WHERE placed_as = 'security' AND (approved_by = placed_by
+        OR (approved_us IS NULL AND review_us > placed_us + 1209600000000))`,
+  },
+  {
+    invariant: 'I10',
+    sql: `SELECT 'hold ' || id || ' is wide without a reason' FROM hold WHERE placed_as IN ('security', 'legal')
+      AND length(trim(coalesce(wide_reason, ''))) < 10 AND (end_us - start_us > 3600000000
+        OR (SELECT count(DISTINCT coalesce(substream.camera_id, hold_camera.camera_id)) FROM hold_camera
+          LEFT JOIN substream ON stream_id = hold_camera.camera_id WHERE hold_id = hold.id) > 3)`,
   },
   {
     invariant: 'I10',

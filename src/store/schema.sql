@@ -249,20 +249,54 @@ CREATE TABLE hold (
   id TEXT PRIMARY KEY,                       -- random
   ground TEXT NOT NULL CHECK (ground IN      -- typed; free text alone is refused
     ('disclosure-request', 'reported-offence', 'dispute', 'access-request', 'complaint', 'legal-duty')),
-  reference TEXT NOT NULL CHECK (length(trim(reference)) > 0),  -- journal or case number, or the provision
+  facts TEXT,                                -- JSON of what the ground demands: see the CHECK; null exactly where no person placed it by this act
+  reference TEXT NOT NULL CHECK (length(trim(reference)) > 0),  -- journal or case number, counterparty or provision: one line to know it by
   reason TEXT NOT NULL,                      -- for a person
+  wide_reason TEXT,                          -- why more than 60 minutes or 3 cameras are needed; null where they are not
   request_id TEXT REFERENCES disclosure_request (id),  -- set exactly for ground disclosure-request
   start_us INTEGER NOT NULL,                 -- oldest instant it keeps
   end_us INTEGER NOT NULL,                   -- first instant it does not keep any more
+  placed_as TEXT NOT NULL CHECK (placed_as IN ('security', 'legal', 'request', 'restored', 'upgraded')),  -- in which capacity; upgraded: before grounds had facts
   placed_by TEXT NOT NULL,                   -- actor
   placed_us INTEGER NOT NULL,                -- when placed
-  review_us INTEGER NOT NULL,                -- ends here unless prolonged: at most 90 days after it was placed
-  lifted_us INTEGER,                         -- when lifted, null while in force
-  lifted_by TEXT,                            -- actor who lifted it
+  review_us INTEGER NOT NULL,                -- ends here unless prolonged or a freeze: at most 90 days after it was set; provisional: 14 after it was placed
+  review_set_us INTEGER NOT NULL,            -- when that date was set: placed, approved or prolonged
+  wanted_review_us INTEGER,                  -- the date that counts once legal has approved; null where nothing waits for that
+  approve_by_us INTEGER,                     -- by when legal is to decide; set exactly for what security placed
+  approved_us INTEGER,                       -- when legal approved, or placed it; null before, and where none is asked for
+  approved_by TEXT,                          -- actor; never the one of security who placed it
+  notify_by_us INTEGER,                      -- by when the other party of a dispute is to be told: 30 days after the oldest frame
+  notified_us INTEGER,                       -- when the other party was told
+  announced_us INTEGER,                      -- first reminder of this review date; null before
+  reminded_us INTEGER,                       -- last reminder of it; null before
+  lifted_us INTEGER,                         -- when it ended, null while in force
+  lifted_by TEXT,                            -- actor who ended it
+  outcome TEXT CHECK (outcome IN ('lifted', 'refused', 'expired')),  -- how it ended
+  orderly INTEGER NOT NULL CHECK (orderly IN (0, 1)),  -- 1: expired, announced days before, with sweeps up to its end: the brake lets it go
   CHECK (end_us > start_us),
-  CHECK (review_us > placed_us AND review_us <= placed_us + 7776000000000),
+  CHECK (review_us > review_set_us AND review_us <= review_set_us + 7776000000000),
+  CHECK (review_set_us >= placed_us),
   CHECK ((ground = 'disclosure-request') = (request_id IS NOT NULL)),
-  CHECK ((lifted_us IS NULL) = (lifted_by IS NULL))
+  CHECK ((facts IS NOT NULL) = (placed_as IN ('security', 'legal'))),
+  CHECK (facts IS NULL OR coalesce(json_valid(facts) AND facts ->> 'ground' = ground AND CASE ground
+    WHEN 'reported-offence' THEN length(trim(facts ->> 'journalNumber')) > 0 AND date(facts ->> 'reportedOn') = facts ->> 'reportedOn'
+      AND facts ->> 'reportedOn' <= date(placed_us / 1000000 + 50400, 'unixepoch')
+    WHEN 'dispute' THEN length(trim(facts ->> 'counterparty')) > 0 AND length(trim(facts ->> 'description')) >= 10
+    WHEN 'legal-duty' THEN length(trim(facts ->> 'provision')) > 0
+    WHEN 'disclosure-request' THEN 0
+    ELSE length(trim(facts ->> 'caseNumber')) > 0 AND date(facts ->> 'receivedOn') = facts ->> 'receivedOn'
+      AND facts ->> 'receivedOn' <= date(placed_us / 1000000 + 50400, 'unixepoch') END, 0)),
+  CHECK (facts IS NULL OR end_us - start_us <= 3600000000 OR length(trim(coalesce(wide_reason, ''))) >= 10),
+  CHECK ((approve_by_us IS NOT NULL) = (placed_as = 'security')),
+  CHECK ((approved_us IS NULL) = (approved_by IS NULL)),
+  CHECK (placed_as <> 'legal' OR approved_us IS NOT NULL),
+  CHECK (placed_as <> 'security' OR coalesce(approved_by, '') <> placed_by),
+  CHECK (placed_as <> 'security' OR approved_us IS NOT NULL OR review_us <= placed_us + 1209600000000),
+  CHECK ((ground = 'dispute' AND placed_as IN ('security', 'legal')) <= (notify_by_us IS NOT NULL)),
+  CHECK ((lifted_us IS NULL) = (lifted_by IS NULL)),
+  CHECK ((lifted_us IS NULL) = (outcome IS NULL)),
+  CHECK (outcome IS NULL OR outcome <> 'expired' OR ground NOT IN ('access-request', 'complaint')),
+  CHECK (orderly = 0 OR coalesce(outcome, '') = 'expired')
 ) STRICT;
 CREATE TABLE hold_camera (
   hold_id TEXT NOT NULL REFERENCES hold (id) ON DELETE CASCADE,  -- the hold
@@ -270,6 +304,27 @@ CREATE TABLE hold_camera (
   PRIMARY KEY (hold_id, camera_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX hold_camera_by_camera ON hold_camera (camera_id);
+
+-- What became of a hold, act by act. Free text lives here, never in the audit log.
+CREATE TABLE hold_step (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,      -- in the order of the acts
+  hold_id TEXT NOT NULL REFERENCES hold (id) ON DELETE CASCADE,  -- which hold
+  kind TEXT NOT NULL CHECK (kind IN ('approved', 'refused', 'prolonged', 'lifted', 'expired', 'notified', 'copy-requested', 'copy-handed')),  -- what was done
+  by_whom TEXT NOT NULL,                     -- actor
+  at_us INTEGER NOT NULL,                    -- when it was entered
+  facts TEXT NOT NULL CHECK (json_valid(facts))  -- JSON: the reason, the new date, or when, how and by which document
+) STRICT;
+CREATE INDEX hold_step_by_hold ON hold_step (hold_id, id);
+
+-- Grounds of par. 4 c(5) that legal has enabled for a class that does not have them by itself.
+CREATE TABLE enabled_ground (
+  class TEXT NOT NULL CHECK (class IN ('municipal')),  -- of cameras
+  ground TEXT NOT NULL CHECK (ground IN ('reported-offence', 'dispute', 'legal-duty')),  -- what may be a ground there
+  reason TEXT NOT NULL CHECK (length(trim(reason)) >= 10),  -- why legal thinks so
+  enabled_by TEXT NOT NULL,                  -- actor
+  enabled_us INTEGER NOT NULL,               -- when
+  PRIMARY KEY (class, ground)
+) STRICT, WITHOUT ROWID;
 
 -- One disclosure. Free text lives here, never in the audit log.
 CREATE TABLE disclosure_request (

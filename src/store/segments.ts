@@ -226,6 +226,13 @@ export function segmentsIn(db: Database, cameraIds: readonly string[], range: Ti
   return [...cameraIds].sort().flatMap((id) => allSegments(db, sql, { id, startUs, endUs }));
 }
 
+/** Segments of the cameras in the range that are gone from the disk, and not by the gateway. */
+export function missingIn(db: Database, cameraIds: readonly string[], { startUs, endUs }: TimeRange): Segment[] {
+  const sql = `${selectFrom('segment_missing')} WHERE s.camera_number = ${numberOf('@id')} AND s.missing_since_us IS NOT NULL
+     AND s.start_us < @endUs AND s.end_us > @startUs ORDER BY s.start_us, s.id`;
+  return [...cameraIds].sort().flatMap((id) => allSegments(db, sql, { id, startUs, endUs }));
+}
+
 /** Indexed segments of a camera whose oldest frame is from `beforeUs` or before, oldest first. For reading alone. */
 export function* segmentsBefore(db: Database, cameraId: string, beforeUs: number): Generator<Segment> {
   // A statement of its own: a shared one could not be asked again while somebody goes through its rows.

@@ -11,7 +11,9 @@ import { hrefOf, usePlace } from './place.js';
 import { may, SessionContext, type Session } from './session.js';
 import { CamerasView } from './views/cameras.js';
 import { FootageView } from './views/footage.js';
+import { HoldsListView } from './views/holds.js';
 import { LoginView } from './views/login.js';
+import { NewHoldView } from './views/new-hold.js';
 import { NewRequestView } from './views/new-request.js';
 import { RequestDetail } from './views/request.js';
 import { RetentionView } from './views/retention/index.js';
@@ -63,6 +65,8 @@ function View({ session }: { session: Session }): ReactNode {
   if (place.view === 'retention') return <RetentionView part={place.part} />;
   if (place.view === 'requests' && may(session, 'request.read')) return <RequestsListView />;
   if (place.view === 'new' && may(session, 'request.create')) return <NewRequestView />;
+  if (place.view === 'holds' && may(session, 'hold.read')) return <HoldsListView />;
+  if (place.view === 'new-hold' && may(session, 'hold.place')) return <NewHoldView />;
   if (place.view === 'request' && may(session, 'request.read')) return <RequestDetail key={place.id} id={place.id} />;
   return <Heading>{t('app.notFound')}</Heading>;
 }
@@ -103,6 +107,11 @@ function Top({ site, session }: { site: string | undefined; session: Session | n
             {may(session, 'request.read') && (
               <a href={hrefOf.requests} {...current(view === 'requests' || view === 'new' || view === 'request')}>
                 {t('app.requests')}
+              </a>
+            )}
+            {may(session, 'hold.read') && (
+              <a href={hrefOf.holds} {...current(view === 'holds' || view === 'new-hold')}>
+                {t('app.holds')}
               </a>
             )}
           </nav>

@@ -7,6 +7,8 @@ export type Place =
   | { readonly view: 'retention'; readonly part: RetentionPart }
   | { readonly view: 'requests' }
   | { readonly view: 'new' }
+  | { readonly view: 'holds' }
+  | { readonly view: 'new-hold' }
   | { readonly view: 'request'; readonly id: string }
   | { readonly view: 'unknown' };
 
@@ -19,6 +21,8 @@ export const hrefOf = {
   retention: (part: RetentionPart): string => (part === 'now' ? '#/retention' : `#/retention/${part}`),
   requests: '#/requests',
   new: '#/requests/new',
+  holds: '#/holds',
+  newHold: '#/holds/new',
   request: (id: string): string => `#/requests/${encodeURIComponent(id)}`,
 } as const;
 
@@ -29,6 +33,8 @@ function read(hash: string): Place {
   if (part !== undefined) return { view: 'retention', part };
   if (hash === hrefOf.requests) return { view: 'requests' };
   if (hash === hrefOf.new) return { view: 'new' };
+  if (hash === hrefOf.holds) return { view: 'holds' };
+  if (hash === hrefOf.newHold) return { view: 'new-hold' };
   const id = /^#\/requests\/([A-Za-z0-9_-]+)$/.exec(hash)?.[1];
   return id === undefined ? { view: 'unknown' } : { view: 'request', id };
 }

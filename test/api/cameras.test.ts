@@ -7,6 +7,7 @@ import type { ProposedChange } from '../../src/retention/policy.js';
 import { keepOldest } from '../../src/retention/oldest-record.js';
 import { insertIntent } from '../../src/store/deletions.js';
 import { insertHold } from '../../src/store/holds.js';
+import { holdRow } from '../helpers/holds.js';
 import { openTask } from '../../src/store/tasks.js';
 import { markMissing, setSegmentState } from '../../src/store/segments.js';
 import { addCamera, addSegment, makeWorld, seconds, type World } from '../helpers/disclosure.js';
@@ -24,19 +25,10 @@ function withFootage(...agesDays: number[]): World & { ids: number[] } {
 }
 
 const hold = (world: World, fromUs: number, toUs: number): void => {
-  insertHold(world.store.db, {
-    id: 'h-1',
-    ground: 'reported-offence',
-    reference: '1',
-    reason: 'r',
-    requestId: null,
-    cameraIds: ['lobby'],
-    startUs: fromUs,
-    endUs: toUs,
-    placedBy: 'user:u-lars',
-    placedUs: world.clock.nowUs(),
-    reviewUs: world.clock.nowUs() + days(30),
-  });
+  insertHold(
+    world.store.db,
+    holdRow({ id: 'h-1', cameraIds: ['lobby'], startUs: fromUs, endUs: toUs, placedUs: world.clock.nowUs() }),
+  );
 };
 
 async function lobby(world: World): Promise<CameraView> {

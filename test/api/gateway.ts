@@ -10,7 +10,10 @@ import { makeReports } from '../../src/cli/reports.js';
 import { closeRequest } from '../../src/disclosure/close.js';
 import { coverageOf } from '../../src/disclosure/coverage.js';
 import { decideRequest } from '../../src/disclosure/decide.js';
-import { lift, placeHold } from '../../src/disclosure/hold.js';
+import { placeHold } from '../../src/disclosure/hold.js';
+import { approveHold, lift, prolongHold, refuseHold } from '../../src/disclosure/hold-acts.js';
+import { setGround } from '../../src/disclosure/hold-grounds.js';
+import { noteNotice } from '../../src/disclosure/hold-notice.js';
 import { setMasks } from '../../src/disclosure/masks.js';
 import { packageRequest } from '../../src/disclosure/package.js';
 import { prepareRequest } from '../../src/disclosure/prepare.js';
@@ -139,7 +142,12 @@ export async function serve(more: Partial<ApiDeps> = {}, world = makeWorld()): P
       decideRequest: (user, id, decision) => decideRequest(ctx, user, id, decision),
       closeRequest: (actor, id, why) => closeRequest(ctx, actor, id, why),
       placeHold: (user, input) => placeHold(ctx, user, input),
-      liftHold: (user, id) => lift(ctx, user, id),
+      approveHold: (user, id, approval) => approveHold(ctx, user, id, approval),
+      refuseHold: (user, id, refusal) => refuseHold(ctx, user, id, refusal),
+      prolongHold: (user, id, date) => prolongHold(ctx, user, id, date),
+      liftHold: (user, id, lifting) => lift(ctx, user, id, lifting),
+      noteNotice: (user, id, notice) => noteNotice(ctx, user, id, notice),
+      setGround: (user, input) => setGround(ctx, user, input),
     },
     footage: {
       search: (user, cameraIds, range) => searchFootage(ctx, `user:${user.id}`, cameraIds, range),

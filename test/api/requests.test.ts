@@ -2,7 +2,14 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { routes } from '../../src/api/routes/index.js';
-import type { CreatedView, RequestDetailView, RequestsView, RequestStateView } from '../../src/api/views.js';
+import type {
+  CreatedView,
+  HoldsView,
+  HoldView,
+  RequestDetailView,
+  RequestsView,
+  RequestStateView,
+} from '../../src/api/views.js';
 import type { Track } from '../../src/domain/redaction-plan.js';
 import { rights, roles, type Role } from '../../src/domain/user.js';
 import { itemsOf } from '../../src/store/requests.js';
@@ -20,13 +27,21 @@ const scope = {
   to: '2026-05-31T10:00:10Z',
 };
 
-async function site(uncertain = false, tracks?: readonly Track[]): Promise<Served & { sofie: Client; lars: Client }> {
+async function site(
+  uncertain = false,
+  tracks?: readonly Track[],
+): Promise<Served & { sofie: Client; lars: Client; ida: Client }> {
   const world = makeWorld({ redactor: quickRedactor({ uncertain, ...(tracks && { tracks }) }) });
   addCamera(world, 'lobby');
   addSegment(world, 'lobby', noonUs);
   addSegment(world, 'lobby', noonUs + seconds(5));
   const served = await serve({}, world);
-  return { ...served, sofie: await served.login(world.sofie), lars: await served.login(world.lars) };
+  const [sofie, lars, ida] = [
+    await served.login(world.sofie),
+    await served.login(world.lars),
+    await served.login(world.ida),
+  ];
+  return { ...served, sofie, lars, ida };
 }
 
 async function prepared(served: Served & { sofie: Client }): Promise<string> {
@@ -310,34 +325,102 @@ describe('holds, retention and the log', () => {
   test('legal places and lifts a hold; a request keeps its own', async () => {
     const served = await site();
     const { lars, sofie } = served;
+    const facts = { ground: 'reported-offence', journalNumber: '0100-777-26', reportedOn: '2026-05-31' };
     const body = {
-      ground: 'reported-offence',
-      reference: '0100-777-26',
+      facts,
       reason: 'reported today',
       cameraIds: ['lobby'],
       from: '2026-05-31T10:00:00Z',
       to: '2026-05-31T10:01:00Z',
       review: '2026-07-01T00:00:00Z',
     };
-    expect((await sofie.call('POST', '/api/holds', body)).status).toBe(403);
-    expect((await lars.call('POST', '/api/holds', { ...body, reference: ' ' })).status).toBe(400);
-    expect((await lars.call('POST', '/api/holds', { ...body, review: '2027-07-01T00:00:00Z' })).status).toBe(400);
-    expect((await lars.call('POST', '/api/holds', { ...body, ground: 'disclosure-request' })).status).toBe(400);
+    const refused: [string, object][] = [
+      ['an empty journal number', { ...body, facts: { ...facts, journalNumber: ' ' } }],
+      ['no day of the report', { ...body, facts: { ground: 'reported-offence', journalNumber: '1' } }],
+      ['a day that there is not', { ...body, facts: { ...facts, reportedOn: '2026-02-30' } }],
+      ['a day in the future', { ...body, facts: { ...facts, reportedOn: '2026-07-01' } }],
+      ['free text alone', { ...body, facts: { ground: 'reported-offence', text: 'a theft' } }],
+      ['a ground that is none', { ...body, facts: { ...facts, ground: 'disclosure-request' } }],
+      ['no end within 90 days', { ...body, review: '2027-07-01T00:00:00Z' }],
+      ['a long range without a reason', { ...body, to: '2026-05-31T11:30:00Z' }],
+    ];
+    for (const [what, sent] of refused) expect((await lars.call('POST', '/api/holds', sent)).status, what).toBe(400);
     const placed = await lars.call<{ hold: { id: string } }>('POST', '/api/holds', body);
     expect(placed.status).toBe(201);
     // Holds are listed in the order of their placing.
     served.world.clock.us += seconds(1);
     await prepared(served);
-    const holds = (await sofie.call<{ holds: { id: string; active: boolean; ground: string }[] }>('GET', '/api/holds'))
-      .json;
-    expect(holds.holds.map(({ ground, active }) => [ground, active])).toEqual([
-      ['reported-offence', true],
-      ['disclosure-request', true],
+    const { holds } = (await sofie.call<HoldsView>('GET', '/api/holds')).json;
+    expect(holds.map(({ ground, active, placedAs }) => [ground, active, placedAs])).toEqual([
+      ['reported-offence', true, 'legal'],
+      ['disclosure-request', true, 'request'],
     ]);
-    expect((await lars.call('DELETE', `/api/holds/${placed.json.hold.id}`)).status).toBe(200);
-    expect((await lars.call('DELETE', `/api/holds/${placed.json.hold.id}`)).status).toBe(409);
-    expect((await lars.call('DELETE', `/api/holds/${holds.holds[1]?.id ?? ''}`)).status).toBe(409);
-    expect((await lars.call('DELETE', '/api/holds/h-none')).status).toBe(404);
+    const lift = (id: string): Promise<{ status: number }> =>
+      lars.call('POST', `/api/holds/${id}/lift`, { reason: 'the case is closed' });
+    expect((await lars.call('POST', `/api/holds/${placed.json.hold.id}/lift`, {})).status).toBe(400);
+    expect((await lift(placed.json.hold.id)).status).toBe(200);
+    expect((await lift(placed.json.hold.id)).status).toBe(409);
+    expect((await lift(holds[1]?.id ?? '')).status).toBe(409);
+    expect((await lift('h-none')).status).toBe(404);
+  });
+
+  test('security holds at once, legal decides; each act has its right, and each refusal is logged', async () => {
+    const served = await site();
+    const { lars, sofie, ida } = served;
+    const body = {
+      facts: { ground: 'dispute', counterparty: 'A Company', description: 'who drove into the gate' },
+      reason: 'the gate is broken',
+      cameraIds: ['lobby'],
+      from: '2026-05-31T10:00:00Z',
+      to: '2026-05-31T10:01:00Z',
+      review: '2026-08-01T00:00:00Z',
+    };
+    expect((await ida.call('POST', '/api/holds', body)).status).toBe(403);
+    const placed = await sofie.call<{ hold: HoldView }>('POST', '/api/holds', body);
+    expect(placed).toMatchObject({ status: 201, json: { hold: { placedAs: 'security', approvedUs: null } } });
+    const path = `/api/holds/${placed.json.hold.id}`;
+    for (const [act, sent] of [
+      ['approve', {}],
+      ['refuse', { reason: 'no dispute' }],
+      ['prolong', { reason: 'longer', review: '2026-08-10T00:00:00Z' }],
+      ['lift', { reason: 'over' }],
+    ] as const) {
+      expect((await sofie.call('POST', `${path}/${act}`, sent)).status, act).toBe(403);
+      expect((await ida.call('POST', `${path}/${act}`, sent)).status, act).toBe(403);
+    }
+    const id = placed.json.hold.id;
+    const refusals = served
+      .events()
+      .filter(({ type, subject }) => type === 'access.refused' && subject === `hold:${id}`);
+    expect(refusals).toHaveLength(8);
+    const approved = await lars.call<{ hold: HoldView }>('POST', `${path}/approve`, {});
+    expect(approved.json.hold).toMatchObject({ review: '2026-08-01T00:00:00Z', approvedBy: 'user:u-lars' });
+    const notice = { kind: 'notified', at: '2026-06-01T10:00:00Z', how: 'letter', document: 'letter 17' };
+    expect((await sofie.call('POST', `${path}/notices`, { ...notice, document: '' })).status).toBe(400);
+    expect((await sofie.call('POST', `${path}/notices`, notice)).status).toBe(200);
+    const [hold] = (await ida.call<HoldsView>('GET', '/api/holds')).json.holds;
+    expect(hold).toMatchObject({ noticeOverdue: false, notified: '2026-06-01T10:00:00Z' });
+    expect(hold?.steps.map(({ kind, by }) => [kind, by])).toEqual([
+      ['approved', 'user:u-lars'],
+      ['notified', 'user:u-sofie'],
+    ]);
+    // What people wrote is in the database and nowhere in the log.
+    expect(JSON.stringify(served.events())).not.toMatch(/A Company|drove into|letter 17|gate is broken/);
+  });
+
+  test('D8 grounds for municipal cameras are enabled by legal alone', async () => {
+    const served = await site();
+    const { lars, sofie, ida } = served;
+    const put = (who: typeof lars, ground: string, sent: object): Promise<{ status: number }> =>
+      who.call('PUT', `/api/holds/grounds/${ground}`, sent);
+    const sent = { enabled: true, reason: 'agreed with counsel, note 4' };
+    expect((await put(sofie, 'dispute', sent)).status).toBe(403);
+    expect((await put(ida, 'dispute', sent)).status).toBe(403);
+    expect((await put(lars, 'access-request', sent)).status).toBe(400);
+    expect((await put(lars, 'dispute', { enabled: true, reason: 'so' })).status).toBe(400);
+    expect(await put(lars, 'dispute', sent)).toMatchObject({ status: 200, json: { enabled: [{ ground: 'dispute' }] } });
+    expect((await put(lars, 'dispute', sent)).status).toBe(409);
+    expect(served.events().filter(({ type }) => type === 'hold.ground-enabled')).toHaveLength(1);
   });
 
   test('the dry run, the checkpoint and the verification of the log', async () => {

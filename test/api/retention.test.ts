@@ -8,6 +8,7 @@ import { insertIntent, noteFailure } from '../../src/store/deletions.js';
 import { insertHold } from '../../src/store/holds.js';
 import { openTask, openTasks } from '../../src/store/tasks.js';
 import { setSegmentState } from '../../src/store/segments.js';
+import { holdRow } from '../helpers/holds.js';
 import { addCamera, addSegment, makeWorld, seconds, type World } from '../helpers/disclosure.js';
 import { serve, type Client } from './gateway.js';
 
@@ -26,11 +27,8 @@ const hour = (world: World, camera: string, ageUs: number): { id: number; file: 
 
 function hold(world: World, id: string, fromAgeUs: number, toAgeUs: number): void {
   const nowUs = world.clock.nowUs();
-  insertHold(world.store.db, {
-    ...{ id, ground: 'reported-offence', reference: '1', reason: 'r', requestId: null, cameraIds: ['lobby'] },
-    ...{ startUs: nowUs - fromAgeUs, endUs: nowUs - toAgeUs, placedBy: 'user:u-lars', placedUs: nowUs },
-    reviewUs: nowUs + days(30),
-  });
+  const range = { startUs: nowUs - fromAgeUs, endUs: nowUs - toAgeUs };
+  insertHold(world.store.db, holdRow({ id, cameraIds: ['lobby'], ...range, placedUs: nowUs }));
 }
 
 const overview = async (client: Client): Promise<RetentionOverview> =>

@@ -10,6 +10,7 @@ import { password, serve, type Served } from '../api/gateway.js';
 import { makeClip } from '../helpers/clip.js';
 import { putSubstream } from '../../src/store/substreams.js';
 import { addCamera, addSegment, makeWorld, noonUs, quickRedactor, seconds, type World } from '../helpers/disclosure.js';
+import { holdRow } from '../helpers/holds.js';
 import { tempFolder } from '../helpers/site.js';
 import { expectAccessible, expectNoSidewaysScroll, hasChromium, launch, picture, webDir } from './chromium.js';
 
@@ -45,19 +46,13 @@ async function site(): Promise<World> {
   addSegment(world, 'store', nowUs - days(31));
   addSegment(world, 'car-park', nowUs - days(13.3));
   markMissing(world.store.db, addSegment(world, 'gate', nowUs - days(3)).id, nowUs);
-  insertHold(world.store.db, {
-    id: 'h-1',
-    ground: 'reported-offence',
-    reference: '0100-1-26',
-    reason: 'reported',
-    requestId: null,
-    cameraIds: ['store'],
-    startUs: nowUs - days(31),
-    endUs: nowUs - days(30),
-    placedBy: 'user:u-lars',
-    placedUs: nowUs,
-    reviewUs: nowUs + days(30),
-  });
+  insertHold(
+    world.store.db,
+    holdRow({
+      ...{ id: 'h-1', cameraIds: ['store'], startUs: nowUs - days(31), endUs: nowUs - days(30), placedUs: nowUs },
+      ...{ placedBy: 'user:u-lars', approvedBy: 'user:u-lars' },
+    }),
+  );
   openTask(world.store.db, {
     kind: 'adopt-camera',
     subject: 'camera:car-park',
@@ -137,6 +132,82 @@ describe.skipIf(!hasChromium)('the page', () => {
     await page.getByRole('heading', { name: 'Log in' }).waitFor();
     // The browser itself reports the refused login.
     expect(troubles.filter((text) => !text.includes('401'))).toEqual([]);
+  });
+
+  test('holds: security places one, legal decides, the other party is told; in Danish, English and at 360 px', async () => {
+    const served = await serve({ webDir }, await site());
+    const { page, troubles } = await open(served);
+    await login(page, served.world.sofie.name);
+    await page.getByRole('link', { name: 'Holds' }).click();
+    await page.getByRole('heading', { name: 'Holds', exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Place a hold' }).click();
+    await page.getByRole('heading', { name: 'Place a hold' }).waitFor();
+    await page.getByRole('button', { name: 'Hold this footage' }).click();
+    expect(await page.getByText('This is needed.').count()).toBeGreaterThan(4);
+    await expectAccessible(page);
+    await page.getByRole('radio', { name: 'Concrete dispute' }).check();
+    await page.getByRole('textbox', { name: 'Other party' }).fill('Gate Company');
+    await page.getByRole('textbox', { name: 'What the dispute is about' }).fill('who drove into the gate');
+    await page.getByLabel('Why this footage is needed').fill('the gate is broken');
+    await page.getByLabel(/^From/).fill('2026-10-25T08:00:00');
+    await page.getByLabel(/^To\b/).fill('2026-10-25T12:00:00');
+    await page.getByLabel('Days until it ends').fill('60');
+    await page.getByRole('checkbox', { name: /car-park|Parkeringskælder/ }).check();
+    // What a municipal camera does not know is said before anything is sent.
+    expect(await page.getByText(/Not on this ground: Parkeringskælder/).count()).toBe(1);
+    await page.getByRole('checkbox', { name: /Parkeringskælder/ }).uncheck();
+    await page.getByRole('checkbox', { name: /Camera lobby/ }).check();
+    // Four hours are more than one.
+    await page.getByRole('textbox', { name: 'Why all of it is needed' }).fill('it is not known when it happened');
+    await expectAccessible(page);
+    await picture(page, 'hold-new');
+    await page.getByRole('button', { name: 'Hold this footage' }).click();
+    // There is nothing in these hours: nobody is told that it is held.
+    const alert = page.getByRole('alert').filter({ hasText: 'The footage is gone' });
+    await alert.waitFor();
+    expect(await alert.innerText()).toContain('nothing is held');
+    await page.getByLabel(/^From/).fill('2026-10-25T00:30:00');
+    await page.getByLabel(/^To\b/).fill('2026-10-25T03:30:00');
+    await page.getByRole('button', { name: 'Hold this footage' }).click();
+    await page.getByRole('heading', { name: 'The footage is held' }).waitFor();
+    expect(await page.getByRole('status').innerText()).toContain('Whole files are kept');
+    await picture(page, 'hold-placed');
+    await page.getByRole('link', { name: 'All holds' }).click();
+    const card = page.getByRole('region', { name: /Gate Company/ });
+    expect(await card.innerText()).toContain('Waits for legal, in force meanwhile');
+    expect(await card.getByRole('button', { name: 'Approve' }).count()).toBe(0);
+
+    const { page: desk, troubles: more } = await open(served);
+    await login(desk, served.world.lars.name);
+    await desk.getByRole('link', { name: 'Holds' }).click();
+    const theirs = desk.getByRole('region', { name: /Gate Company/ });
+    await picture(desk, 'holds');
+    await theirs.getByRole('button', { name: 'Approve' }).click();
+    await theirs.getByRole('button', { name: 'Save' }).click();
+    await theirs.getByText('In force', { exact: true }).waitFor();
+    await theirs.getByRole('button', { name: 'Other party told' }).click();
+    await theirs.getByLabel(/^When/).fill('2026-10-26T10:00:00');
+    await theirs.getByLabel(/^How/).fill('letter');
+    await theirs.getByRole('button', { name: 'Save' }).click();
+    await theirs.getByText('This is needed.').waitFor();
+    await theirs.getByLabel('Document that shows it').fill('letter 17');
+    await expectAccessible(desk);
+    await theirs.getByRole('button', { name: 'Save' }).click();
+    await theirs.getByText(/Other party told: .*26 Oct 2026, 10:00:00 \+01:00, letter, letter 17/).waitFor();
+    await theirs.getByRole('button', { name: 'End the hold' }).click();
+    await theirs.getByLabel('Reason').fill('settled');
+    await picture(desk, 'holds-acts');
+    await theirs.getByRole('button', { name: 'Save' }).click();
+    await theirs.getByText('Lifted', { exact: true }).waitFor();
+    await desk.getByLabel('Language').selectOption('da');
+    await desk.getByRole('heading', { name: 'Tilbageholdelser' }).waitFor();
+    await desk.setViewportSize({ width: 360, height: 740 });
+    await expectNoSidewaysScroll(desk);
+    await expectAccessible(desk);
+    await picture(desk, 'holds-360-da');
+    // The browser itself reports the refused placing.
+    expect(troubles.filter((text) => !text.includes('410'))).toEqual([]);
+    expect(more).toEqual([]);
   });
 
   test('cameras: each with its state in words, wide and at 360 px, in Danish and English', async () => {

@@ -11,6 +11,7 @@ import { putQuarantine } from '../../src/store/quarantine.js';
 import { markMissing, setSegmentState } from '../../src/store/segments.js';
 import { openTask, openTasks } from '../../src/store/tasks.js';
 import { serve } from '../api/gateway.js';
+import { holdRow } from '../helpers/holds.js';
 import { addCamera, addSegment, makeWorld, seconds, type World } from '../helpers/disclosure.js';
 import { expectAccessible, expectNoSidewaysScroll, hasChromium, launch, picture, webDir } from './chromium.js';
 import { visit } from './visit.js';
@@ -65,11 +66,8 @@ async function busySite(): Promise<World & { lobby: string[] }> {
   markMissing(world.store.db, hour(world, 'office', days(3)).id, world.clock.nowUs());
   const failing = hour(world, 'store', days(29.7));
   const nowUs = world.clock.nowUs();
-  insertHold(world.store.db, {
-    ...{ id: 'h-1', ground: 'reported-offence', reference: '0100-1-26', reason: 'reported', requestId: null },
-    ...{ cameraIds: ['yard'], startUs: nowUs - days(31), endUs: nowUs - days(30), placedBy: 'user:u-lars' },
-    ...{ placedUs: nowUs, reviewUs: nowUs + days(30) },
-  });
+  const held = { startUs: nowUs - days(31), endUs: nowUs - days(30) };
+  insertHold(world.store.db, holdRow({ id: 'h-1', cameraIds: ['yard'], ...held, placedUs: nowUs }));
   putQuarantine(world.store.db, {
     ...{ rootId: 'nvr', path: 'gate/broken.mp4', reason: 'unreadable', detail: 'no frame in it', cameraId: 'gate' },
     ...{ boundUs: nowUs - days(1), sizeBytes: 1, inode: '1', mtimeUs: nowUs, firstSeenUs: nowUs },
@@ -293,11 +291,8 @@ describe.skipIf(!hasChromium)('the page of retention', () => {
     addCamera(world, 'lobby');
     for (const age of [20, 12, 11, 1]) hour(world, 'lobby', days(age));
     const nowUs = world.clock.nowUs();
-    insertHold(world.store.db, {
-      ...{ id: 'h-1', ground: 'reported-offence', reference: '1', reason: 'r', requestId: null, cameraIds: ['lobby'] },
-      ...{ startUs: nowUs - days(20), endUs: nowUs - days(19), placedBy: 'user:u-lars', placedUs: nowUs },
-      reviewUs: nowUs + days(30),
-    });
+    const held = { startUs: nowUs - days(20), endUs: nowUs - days(19) };
+    insertHold(world.store.db, holdRow({ id: 'h-1', cameraIds: ['lobby'], ...held, placedUs: nowUs }));
     const served = await serve({ webDir }, world);
     const waiting = (): unknown[] =>
       world.store.db.prepare('SELECT to_days, outcome FROM retention_change ORDER BY proposed_us, rowid').all();

@@ -147,7 +147,8 @@ describe('a sub-stream', () => {
   test('is held with its camera, whichever of the two is named', () => {
     const { world } = site();
     const { hold, segments } = placeHold(world.ctx, world.lars, {
-      ...{ ground: 'reported-offence', reference: '0100-1-26', reason: 'reported', cameraIds: ['lobby_sub'] },
+      facts: { ground: 'reported-offence', journalNumber: '0100-1-26', reportedOn: '2026-05-31' },
+      ...{ reason: 'reported', wideReason: null, cameraIds: ['lobby_sub'] },
       ...{ ...rangeOf, reviewUs: world.clock.nowUs() + seconds(86_400) },
     });
     expect(hold.cameraIds).toEqual(['lobby', 'lobby_sub']);

@@ -155,7 +155,8 @@ describe('what is there', () => {
 });
 
 describe('what is held and handed over', () => {
-  const hold = { ground: 'reported-offence' as const, reference: 'J-1', reason: 'theft', cameraIds: ['lobby'] };
+  const facts = { ground: 'reported-offence' as const, journalNumber: 'J-1', reportedOn: '2026-06-01' };
+  const hold = { facts, reason: 'theft', wideReason: null, cameraIds: ['lobby'] };
 
   test.each([
     ['that the recording covers', '10:01:05', '10:01:08'],

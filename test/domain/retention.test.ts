@@ -14,6 +14,7 @@ import {
 } from '../../src/domain/retention.js';
 import { gapsIn, overlaps } from '../../src/domain/segment.js';
 import { localToUs, parseInstant } from '../../src/domain/time.js';
+import { heldRow } from '../helpers/holds.js';
 
 const policy = (change: Partial<CameraPolicy> = {}): CameraPolicy => ({
   cameraId: 'lobby',
@@ -22,21 +23,18 @@ const policy = (change: Partial<CameraPolicy> = {}): CameraPolicy => ({
 });
 const startUs = parseInstant('2026-05-16T12:00:00Z');
 const segment = { cameraId: 'lobby', startUs, endUs: startUs + 5 * 60_000_000 };
-const hold = (change: Partial<Hold> = {}): Hold => ({
-  id: 'h',
-  ground: 'reported-offence',
-  reference: 'J-1',
-  reason: '',
-  requestId: null,
-  cameraIds: ['lobby'],
-  startUs,
-  endUs: startUs + 1,
-  placedBy: 'user:l',
-  placedUs: startUs,
-  reviewUs: startUs + 60 * dayUs,
-  liftedUs: null,
-  ...change,
-});
+const hold = (change: Partial<Hold> = {}): Hold =>
+  heldRow({
+    ...{
+      id: 'h',
+      cameraIds: ['lobby'],
+      startUs,
+      endUs: startUs + 1,
+      placedUs: startUs,
+      reviewUs: startUs + 60 * dayUs,
+    },
+    ...change,
+  });
 
 describe('Crime-prevention recordings go at the latest 30 days after they were made', () => {
   test('30 x 24 h from the oldest frame, less the margin; due at that very microsecond', () => {

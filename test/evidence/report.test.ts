@@ -16,7 +16,10 @@ import { reportFiles, verifyReport, writeReport } from '../../src/evidence/repor
 import { fingerprint, publicPem, signManifest } from '../../src/evidence/signature.js';
 import { applyDeletions } from '../../src/retention/delete.js';
 import { keepOldest } from '../../src/retention/oldest-record.js';
+import type { NewHold } from '../../src/domain/hold.js';
 import { buildReport } from '../../src/retention/report.js';
+import { insertHold, setApproved, setNotified } from '../../src/store/holds.js';
+import { holdRow } from '../helpers/holds.js';
 import {
   addCamera,
   addHold,
@@ -113,6 +116,52 @@ describe('months', () => {
 });
 
 describe('the report', () => {
+  test('D3 says which other party was not told in time, and on which hold legal has not decided', async () => {
+    const made = await monthOf();
+    const { startUs } = october;
+    const put = (id: string, row: Partial<NewHold>): void => {
+      const placedUs = startUs + day;
+      insertHold(
+        made.db,
+        holdRow({ id, cameraIds: ['lobby'], startUs: startUs - hour, endUs: startUs, placedUs, ...row }),
+      );
+    };
+    const dispute: Partial<NewHold> = {
+      ground: 'dispute',
+      facts: { ground: 'dispute', counterparty: 'A Company', description: 'who drove into the gate' },
+      notifyByUs: startUs + 10 * day,
+    };
+    put('told', dispute);
+    put('told-late', dispute);
+    put('not-told', { ...dispute, reviewUs: startUs + 80 * day });
+    put('not-yet', { ...dispute, notifyByUs: october.endUs + day });
+    setNotified(made.db, 'told', startUs + 5 * day);
+    setNotified(made.db, 'told-late', startUs + 11 * day);
+    // Told in November: at the end of October it was not.
+    setNotified(made.db, 'not-told', october.endUs + 1);
+    const security: Partial<NewHold> = {
+      ...{ placedAs: 'security', placedBy: 'user:s', approvedUs: null, approvedBy: null },
+      ...{ reviewUs: startUs + 15 * day, approveByUs: startUs + 4 * day },
+    };
+    put('undecided', security);
+    put('approved', security);
+    setApproved(made.db, 'approved', { by: 'user:l', atUs: startUs + 2 * day, reviewUs: startUs + 60 * day });
+
+    const report = await build(made);
+    const lobby = report.cameras.find(({ id }) => id === 'lobby');
+    expect(
+      lobby?.holds.flatMap(({ notice, approval }) => (notice === undefined ? [] : [[notice.overdue, approval]])),
+    ).toEqual([
+      [true, undefined],
+      [false, undefined],
+      [false, undefined],
+      [true, undefined],
+    ]);
+    expect(lobby?.holds.flatMap(({ approval }) => approval ?? [])).toEqual(['given', 'overdue']);
+    expect(parseReport(encodeReport(report))).toEqual(report);
+    expect(encodeReport(report)).not.toContain('A Company');
+  });
+
   test('says what was deleted in the month, how late, what was missed, held and refused', async () => {
     const made = await monthOf();
     const report = await build(made);

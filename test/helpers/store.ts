@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { afterEach } from 'vitest';
 import { verifyAuditLog, type AuditReport } from '../../src/audit/verify.js';
 import type { CameraClass } from '../../src/domain/camera.js';
-import type { Hold } from '../../src/domain/hold.js';
+import type { NewHold } from '../../src/domain/hold.js';
 import type { Role } from '../../src/domain/user.js';
 import type { Clock } from '../../src/platform/clock.js';
 import { silentLog } from '../../src/platform/log.js';
@@ -18,6 +18,7 @@ import { insertHold } from '../../src/store/holds.js';
 import { putRoot } from '../../src/store/roots.js';
 import { insertSegment } from '../../src/store/segment-inserts.js';
 import { insertUser } from '../../src/store/users.js';
+import { holdRow } from './holds.js';
 
 export const hour = 3_600_000_000;
 export const day = 24 * hour;
@@ -170,24 +171,19 @@ export function addSegment(
   });
 }
 
+/** A hold of legal on a reported offence, in force. */
 export function addHold(
   { store }: Pick<TestStore, 'store'>,
   hold: { id: string; cameras: string[]; startUs: number; endUs: number; reviewUs?: number },
-): Omit<Hold, 'liftedUs'> {
-  const nowUs = store.clock.nowUs();
-  const row: Omit<Hold, 'liftedUs'> = {
+): NewHold {
+  const row = holdRow({
     id: hold.id,
-    ground: 'reported-offence',
-    reference: 'J-1',
-    reason: 'burglary',
-    requestId: null,
     startUs: hold.startUs,
     endUs: hold.endUs,
     cameraIds: hold.cameras,
-    placedBy: 'user:legal',
-    placedUs: nowUs,
-    reviewUs: hold.reviewUs ?? nowUs + 30 * day,
-  };
+    placedUs: store.clock.nowUs(),
+    ...(hold.reviewUs !== undefined && { reviewUs: hold.reviewUs }),
+  });
   store.act('user:legal', (note) => {
     insertHold(store.db, row);
     note('hold.placed', `hold:${hold.id}`, {});

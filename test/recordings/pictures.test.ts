@@ -12,6 +12,7 @@ import { applyDeletions } from '../../src/retention/delete.js';
 import { eventsOf } from '../../src/store/audit-log.js';
 import { checkStore } from '../../src/store/check.js';
 import { derivedOfSegment, listDerived, listPictures } from '../../src/store/derived-files.js';
+import { holdRow } from '../helpers/holds.js';
 import { insertHold } from '../../src/store/holds.js';
 import { findById, setSegmentState } from '../../src/store/segments.js';
 import { putSubstream } from '../../src/store/substreams.js';
@@ -222,10 +223,10 @@ describe('pictures go with their footage', () => {
       code: 'footage-gone',
     });
     const nowUs = world.clock.nowUs();
-    insertHold(world.store.db, {
-      ...{ id: 'h-1', ground: 'reported-offence', reference: '0100-1-26', reason: 'reported', requestId: null },
-      ...{ cameraIds: ['lobby'], ...range, placedBy: 'user:u-lars', placedUs: nowUs, reviewUs: nowUs + days(1) },
-    });
+    insertHold(
+      world.store.db,
+      holdRow({ id: 'h-1', cameraIds: ['lobby'], ...range, placedUs: nowUs, reviewUs: nowUs + days(1) }),
+    );
     expect((await stillAt(pictures, look, at(1))).segmentId).toBe(id);
   });
 

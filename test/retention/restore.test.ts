@@ -27,7 +27,8 @@ import { eventsOf } from '../../src/store/audit-log.js';
 import { checkStore } from '../../src/store/check.js';
 import { truncateWal } from '../../src/store/database.js';
 import { listDeletions } from '../../src/store/deletions.js';
-import { findHold, insertHold, liftHold, listHolds } from '../../src/store/holds.js';
+import { holdRow } from '../helpers/holds.js';
+import { findHold, insertHold, liftHold, listHolds, setApproved, setReview } from '../../src/store/holds.js';
 import { footageByCamera, segmentsOfRoot } from '../../src/store/segments.js';
 import { openTasks } from '../../src/store/tasks.js';
 import { makeClip } from '../helpers/clip.js';
@@ -117,17 +118,20 @@ const problemsOf = async (gateway: Gateway): Promise<string[]> =>
 function placeHold({ store }: Gateway, id: string, startUs: number): void {
   const nowUs = store.clock.nowUs();
   store.act('user:legal', (note) => {
-    insertHold(store.db, {
-      ...{
-        id,
-        ground: 'dispute',
-        reference: 'Jens Jensen',
-        reason: 'Jens Jensen says',
-        requestId: null,
-        cameraIds: ['lobby'],
-      },
-      ...{ startUs, endUs: startUs + hour, placedBy: 'user:legal', placedUs: nowUs, reviewUs: nowUs + 60 * day },
-    });
+    insertHold(
+      store.db,
+      holdRow({
+        ...{ id, ground: 'dispute', reference: 'Jens Jensen', reason: 'Jens Jensen says', cameraIds: ['lobby'] },
+        facts: { ground: 'dispute', counterparty: 'Jens Jensen', description: 'Jens Jensen says he fell' },
+        ...{
+          startUs,
+          endUs: startUs + hour,
+          placedUs: nowUs,
+          reviewUs: nowUs + 60 * day,
+          notifyByUs: startUs + 30 * day,
+        },
+      }),
+    );
     note('hold.placed', `hold:${id}`, {});
   });
 }
@@ -229,6 +233,49 @@ describe('a database of ten days ago', () => {
     await within(site, (gateway) => {
       expect(gateway.restored).toMatchObject({ holdsPlaced: 1, holdsLifted: 0, deletions: 0 });
       expect(listDeletions(gateway.store.db)).toHaveLength(3);
+    });
+  });
+
+  test('knows again until when a hold was approved and prolonged since: it does not end by the date of the backup', async () => {
+    const site = makeSite();
+    const held = site.record('lobby', begin - 28 * day);
+    await within(site, async (gateway) => {
+      await scanRoots(gateway.recordings);
+      gateway.store.act('user:s', (note) => {
+        for (const id of ['h-approved', 'h-prolonged']) {
+          const row = holdRow({
+            ...{ id, cameraIds: ['lobby'], startUs: begin - 28 * day, endUs: begin - 28 * day + hour, placedUs: begin },
+            ...{ placedAs: 'security', placedBy: 'user:s', approvedUs: null, approvedBy: null },
+            ...{ reviewUs: begin + 14 * day, wantedReviewUs: begin + 60 * day, approveByUs: begin + 3 * day },
+          });
+          insertHold(gateway.store.db, row);
+          note('hold.placed', `hold:${id}`, {});
+        }
+      });
+    });
+    site.backup();
+    site.nowUs = begin + day;
+    const until = (gateway: Gateway, id: string, reviewUs: number): void => {
+      gateway.store.act('user:legal', (note) => {
+        setApproved(gateway.store.db, id, { by: 'user:legal', atUs: site.nowUs, reviewUs: begin + 60 * day });
+        setReview(gateway.store.db, id, { reviewUs, setUs: site.nowUs });
+        note('hold.prolonged', `hold:${id}`, {});
+      });
+    };
+    await within(site, (gateway) => {
+      until(gateway, 'h-approved', begin + 60 * day);
+      until(gateway, 'h-prolonged', begin + 80 * day);
+    });
+    site.putBack();
+    await within(site, async (gateway) => {
+      const { db } = gateway.store;
+      expect(gateway.restored).toMatchObject({ holdsPlaced: 0, holdsLifted: 0 });
+      expect(findHold(db, 'h-approved')).toMatchObject({ reviewUs: begin + 60 * day, approvedBy: 'user:legal' });
+      expect(findHold(db, 'h-prolonged')).toMatchObject({ reviewUs: begin + 80 * day, reviewSetUs: begin + day });
+      expect(await problemsOf(gateway)).toEqual([]);
+      site.nowUs = begin + 79 * day;
+      await sweep(gateway);
+      expect(pathsOf(gateway)).toEqual([held]);
     });
   });
 

@@ -60,6 +60,7 @@ test('nothing that is asked of the segments reads all of them, or sorts them', (
     wallEndIn: () => shown.wallEndIn(db, { ...row, mtimeUs: row.endUs + 1 }),
     segmentsShowing: () => shown.segmentsShowing(db, ['gate'], { startUs: june, endUs: june + 1 }),
     segmentsIn: () => segments.segmentsIn(db, ['gate'], { startUs: june, endUs: june + 1 }),
+    missingIn: () => segments.missingIn(db, ['gate'], { startUs: june, endUs: june + 1 }),
     segmentsBefore: () => [...segments.segmentsBefore(db, 'gate', june)],
     segmentsDue: () => segments.segmentsDue(db, 'gate', june, null, 10),
     dueTotals: () => {

@@ -7,7 +7,17 @@ import { applyDeletions } from '../../src/retention/delete.js';
 import { checkStore } from '../../src/store/check.js';
 import { migrate, migrations, openDatabase, schemaSql, truncateWal, type Database } from '../../src/store/database.js';
 import { missingFromSchema, normalise, schemaShape } from '../../src/store/schema-shape.js';
-import { addCamera, addRoot, addSegment, afterTest, day, june, makeTestStore, tempDir } from '../helpers/store.js';
+import {
+  addCamera,
+  addHold,
+  addRoot,
+  addSegment,
+  afterTest,
+  day,
+  june,
+  makeTestStore,
+  tempDir,
+} from '../helpers/store.js';
 
 function memory(...sql: string[]): Database {
   const db = new BetterSqlite3(':memory:');
@@ -90,7 +100,7 @@ describe('migrations', () => {
       [7, '0007-segment-clocks.sql'],
       [8, '0008-brake.sql'],
       [9, '0009-retention-changes.sql'],
-      [10, '0010-reserved.sql'],
+      [10, '0010-holds.sql'],
       [11, '0011-reserved.sql'],
       [12, '0012-reserved.sql'],
       [13, '0013-recorder-numbers.sql'],
@@ -256,7 +266,7 @@ describe('CHECK constraints', () => {
     }
   });
 
-  test.each([
+  test.each<[string, string]>([
     ['31 days', `UPDATE camera SET retention_days = 31`],
     ['other-purpose without a reason', `UPDATE camera SET class = 'other-purpose'`],
     ['a class that does not exist', `UPDATE camera SET class = 'everything'`],
@@ -268,13 +278,29 @@ describe('CHECK constraints', () => {
     ['a camera that is not registered', `UPDATE segment SET camera_number = 99`],
     ['a camera with footage that nobody counts', `DELETE FROM camera_footage`],
     ['a camera with footage is not deleted', `DELETE FROM camera`],
+    ...(
+      [
+        ['a hold without end', 'review_us = placed_us + 7776000000001'],
+        ['a hold without a reference', `reference = ' '`],
+        ['a hold on free text alone', 'facts = NULL'],
+        ['a hold with the facts of another ground', `ground = 'legal-duty'`],
+        ['a wide hold without a reason', 'wide_reason = NULL, end_us = start_us + 3600000001'],
+        [
+          'a hold of security that legal has not seen, for more than 14 days',
+          `placed_as = 'security', approve_by_us = 1, approved_us = NULL, approved_by = NULL`,
+        ],
+        ['a hold that was approved by who placed it', `placed_as = 'security', approve_by_us = 1`],
+        ['a hold that ended without saying how', `lifted_us = 1, lifted_by = 'u'`],
+        ['an orderly end that was none', 'orderly = 1'],
+      ] as const
+    ).map(([name, change]): [string, string] => [name, `UPDATE hold SET ${change}`]),
     [
-      'a hold without end',
-      `INSERT INTO hold (id, ground, reference, reason, start_us, end_us, placed_by, placed_us, review_us) VALUES ('h', 'dispute', 'r', '', 0, 1, 'u', 0, 7776000000001)`,
+      'a ground for municipal cameras without a reason',
+      `INSERT INTO enabled_ground VALUES ('municipal', 'dispute', '', 'u', 1)`,
     ],
     [
-      'a hold on free text alone',
-      `INSERT INTO hold (id, ground, reference, reason, start_us, end_us, placed_by, placed_us, review_us) VALUES ('h', 'dispute', ' ', 'because', 0, 1, 'u', 0, 1)`,
+      'a ground for another class',
+      `INSERT INTO enabled_ground VALUES ('permit', 'dispute', 'long enough a reason', 'u', 1)`,
     ],
     [
       'a deletion that is done without a result',
@@ -285,6 +311,7 @@ describe('CHECK constraints', () => {
     addCamera(made, 'lobby');
     addRoot(made, 'nvr');
     addSegment(made, { camera: 'lobby', path: 'a.mp4', startUs: june });
+    addHold(made, { id: 'h', cameras: ['lobby'], startUs: june, endUs: june + 1 });
     expect(() => made.db.exec(sql)).toThrow();
   });
 

@@ -3,6 +3,7 @@ import BetterSqlite3 from 'better-sqlite3';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Segment } from '../../src/domain/segment.js';
+import { activeHolds, holdOfRequest, listHolds } from '../../src/store/holds.js';
 import { checkStore } from '../../src/store/check.js';
 import { migrations, openDatabase, type Database } from '../../src/store/database.js';
 import { missingFromSchema, schemaShape } from '../../src/store/schema-shape.js';
@@ -113,5 +114,54 @@ describe('the upgrade to rows by camera and time', () => {
     expect([...schemaShape(still)]).toEqual(shape);
     expect(still.prepare('SELECT * FROM segment ORDER BY id').all()).toEqual(before);
     still.close();
+  });
+});
+
+describe('the upgrade to holds with facts', () => {
+  test('old holds keep their dates, their force and their cameras; nothing is asked of them any more', () => {
+    const path = join(tempDir(), 'nine.db');
+    const old = new BetterSqlite3(path);
+    for (const { sql } of migrations().slice(0, 9)) old.exec(sql);
+    old.pragma('application_id = 1953653878');
+    old.pragma('user_version = 9');
+    old.exec(`INSERT INTO camera (id, label, class, retention_days, purpose, origin, adopted, created_us)
+        VALUES ('gate', 'gate', 'municipal', 30, 'p', 'config', 1, 0);
+      INSERT INTO user (id, name, roles, password_hash, created_us) VALUES ('u', 'n', '[]', 'x', 1);
+      INSERT INTO disclosure_request (id, state, ground, recipient_kind, recipient_name, recipient_contact, journal_number,
+        purpose, start_us, end_us, requested_by, requested_us) VALUES ('r-1', 'requested', 'police', 'police', 'a', 'b', 'c', 'd', 1, 2, 'u', 3);`);
+    const insert = old.prepare(
+      `INSERT INTO hold (id, ground, reference, reason, request_id, start_us, end_us, placed_by, placed_us, review_us, lifted_us, lifted_by)
+       VALUES (?, ?, 'J-1', 'why', ?, ?, ?, 'user:u', ?, ?, ?, ?)`,
+    );
+    // Longer than an hour, as nobody had to give a reason for then.
+    insert.run('h-open', 'dispute', null, june, june + 5 * day, june, june + 90 * day, null, null);
+    insert.run('h-over', 'legal-duty', null, june, june + 1, june, june + day, june + 7, 'user:u');
+    insert.run('h-request', 'disclosure-request', 'r-1', june, june + 1, june, june + 30 * day, null, null);
+    insert.run('h-freeze', 'access-request', null, june, june + 1, june, june + 30 * day, null, null);
+    old.exec(`INSERT INTO hold_camera SELECT id, 'gate' FROM hold`);
+    old.close();
+
+    const db = openDatabase(path);
+    afterTest(() => {
+      db.close();
+    });
+    expect(missingFromSchema(db)).toEqual([]);
+    expect(
+      listHolds(db).map(({ id, placedAs, facts, approveByUs, outcome, reviewUs, reviewSetUs }) => [
+        ...[id, placedAs, facts, approveByUs, outcome],
+        ...[(reviewUs - june) / day, reviewSetUs - june],
+      ]),
+    ).toEqual([
+      ['h-freeze', 'upgraded', null, null, null, 30, 0],
+      ['h-open', 'upgraded', null, null, null, 90, 0],
+      ['h-over', 'upgraded', null, null, 'lifted', 1, 0],
+      ['h-request', 'request', null, null, null, 30, 0],
+    ]);
+    expect(activeHolds(db, june + 89 * day).map(({ id, cameraIds }) => [id, cameraIds])).toEqual([
+      ['h-freeze', ['gate']],
+      ['h-open', ['gate']],
+    ]);
+    expect(holdOfRequest(db, 'r-1')?.id).toBe('h-request');
+    expect(checkStore(db).filter(({ invariant }) => invariant === 'I10' || invariant === 'I12')).toEqual([]);
   });
 });

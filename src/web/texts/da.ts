@@ -1,5 +1,6 @@
 import type { en } from './en.js';
 import { retentionDa } from './retention-da.js';
+import { holdsDa } from './holds-da.js';
 import type { Words } from './words.js';
 
 export const da: Words<typeof en> = {
@@ -12,6 +13,7 @@ export const da: Words<typeof en> = {
     footage: 'Optagelser',
     retention: 'Sletning',
     requests: 'Udleveringer',
+    holds: 'Tilbageholdelser',
     language: 'Sprog',
     logout: 'Log ud',
     loggedInAs: 'Logget ind som {{name}}',
@@ -31,6 +33,7 @@ export const da: Words<typeof en> = {
       auditor: 'revisor',
     },
   },
+  holds: holdsDa,
   error: {
     title: 'Det lykkedes ikke',
     unreachable: 'Gatewayen svarer ikke.',

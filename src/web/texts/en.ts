@@ -1,4 +1,5 @@
 import { retentionEn } from './retention-en.js';
+import { holdsEn } from './holds-en.js';
 
 export const en = {
   app: {
@@ -10,6 +11,7 @@ export const en = {
     footage: 'Footage',
     retention: 'Deletion',
     requests: 'Requests',
+    holds: 'Holds',
     language: 'Language',
     logout: 'Log out',
     loggedInAs: 'Logged in as {{name}}',
@@ -28,6 +30,7 @@ export const en = {
       auditor: 'auditor',
     },
   },
+  holds: holdsEn,
   error: {
     title: 'That did not work',
     unreachable: 'The gateway does not answer.',
