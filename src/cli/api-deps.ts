@@ -25,7 +25,13 @@ import { acceptClock, refusalReason } from '../retention/trust.js';
 /** dist/web beside dist/cli. */
 const webDir = fileURLToPath(new URL('../web/', import.meta.url));
 
-export async function apiDeps(gateway: Gateway, jobs: ApiJobs, watcher: Watcher): Promise<ApiDeps> {
+/** `onHeld` is called whenever a hold was placed or lifted. */
+export async function apiDeps(
+  gateway: Gateway,
+  jobs: ApiJobs,
+  watcher: Watcher,
+  onHeld: () => void = () => undefined,
+): Promise<ApiDeps> {
   const { config, store, log, disclosure, pictures, recordings, retention } = gateway;
   return {
     store,
@@ -38,6 +44,7 @@ export async function apiDeps(gateway: Gateway, jobs: ApiJobs, watcher: Watcher)
     disclosure: {
       createRequest: (user, scope) => {
         const created = createRequest(disclosure, user, scope);
+        onHeld();
         // Preparing starts when the request is made, so that a reviewer rarely waits.
         jobs.prepare(created.request.id, `user:${user.id}`);
         return created;
@@ -46,8 +53,16 @@ export async function apiDeps(gateway: Gateway, jobs: ApiJobs, watcher: Watcher)
       reviewRequest: (user, id, review) => reviewRequest(disclosure, user, id, review),
       decideRequest: (user, id, decision) => decideRequest(disclosure, user, id, decision),
       closeRequest: (actor, id, why) => closeRequest(disclosure, actor, id, why),
-      placeHold: (user, input) => placeHold(disclosure, user, input),
-      liftHold: (user, id) => lift(disclosure, user, id),
+      placeHold: (user, input) => {
+        const placed = placeHold(disclosure, user, input);
+        onHeld();
+        return placed;
+      },
+      liftHold: (user, id) => {
+        const lifted = lift(disclosure, user, id);
+        onHeld();
+        return lifted;
+      },
     },
     footage: {
       search: (user, cameraIds, range) => searchFootage(disclosure, `user:${user.id}`, cameraIds, range),

@@ -5,6 +5,7 @@ import { dayUs } from '../domain/retention-rules/index.js';
 import { lift, placeHold } from '../disclosure/hold.js';
 import { listHolds } from '../store/holds.js';
 import { define, table, withGateway, type CommonOptions } from './command.js';
+import { protectNow } from './vault-keeper.js';
 import { identify, withIdentity, type IdentityOptions } from './identity.js';
 
 const list = (text: string): string[] =>
@@ -57,9 +58,14 @@ export function hold(program: Command): void {
           endUs: parseLocalOrInstant(options.to, timezone),
           reviewUs: Math.round(gateway.store.clock.nowUs() + Number(options.reviewDays) * dayUs),
         });
+        const vault = await protectNow(gateway, signal);
         return {
-          json: placed,
-          text: [`Hold ${placed.hold.id} is in force on ${placed.segments} segments.`, ...placed.warnings].join('\n'),
+          json: { ...placed, vault: vault.json },
+          text: [
+            `Hold ${placed.hold.id} is in force on ${placed.segments} segments.`,
+            ...placed.warnings,
+            ...vault.lines,
+          ].join('\n'),
         };
       }),
   );

@@ -30,6 +30,7 @@ import { define } from './command.js';
 import { discoveryOptions } from './discover.js';
 import { hookHosts, hookSecret } from './hook.js';
 import { makeJobs } from './jobs.js';
+import { makeVaultKeeper } from './vault-keeper.js';
 
 /** How long a scan waits after something was overlooked: more of it may follow. */
 const scanSoonMs = 30_000;
@@ -65,7 +66,8 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
       scanSoon();
     },
   });
-  const deps = await apiDeps(gateway, jobs, watcher);
+  const vault = makeVaultKeeper(gateway, signal);
+  const deps = await apiDeps(gateway, jobs, watcher, vault.wake);
   const server = createServer(makeApi(deps));
   try {
     await listen(server, config.api.host, config.api.port);
@@ -121,6 +123,8 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     }, scanSoonMs);
     soon.timer.unref();
   };
+  // First of all, and not awaited: a recorder may delete what is held at any moment, and a large copy takes a while.
+  void every('protecting what is held', 1, vault.run);
   await every('scan', config.recordings.rescanMinutes, scan.run);
   await every('retention sweep', config.retention.sweepMinutes, sweep);
   // A worker that was killed elsewhere leaves its request in the middle; its lease tells when nobody works on it any more.
@@ -180,6 +184,7 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   }
   await watcher.close();
   await jobs.close();
+  await vault.close();
   store.act('gateway', (note) => {
     note('gateway.stopped', 'gateway', {});
   });

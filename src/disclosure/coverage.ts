@@ -3,7 +3,7 @@ import type { CameraPolicy } from '../domain/camera.js';
 import { coverRange, type Overlap, type RangeCoverage, type RecordingPart, type Shown } from '../domain/coverage.js';
 import { legalLimitUs } from '../domain/retention.js';
 import { gapToleranceUs, spanOf, type LeftOut } from '../domain/manifest.js';
-import type { Segment, SegmentState, TimeQuality, TimeRange } from '../domain/segment.js';
+import { isThere, type Segment, type SegmentState, type TimeQuality, type TimeRange } from '../domain/segment.js';
 import { getCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
 import { deletionsIn } from '../store/deletions.js';
@@ -22,7 +22,7 @@ export interface CoveredSegment extends TimeRange {
   readonly codec: string;
   readonly hasAudio: boolean;
   readonly timeQuality: TimeQuality;
-  /** Only what is `indexed` is held and handed over; `deleting` is as good as gone. */
+  /** Only what is `indexed`, or `vaulted`, is held and handed over; `deleting` is as good as gone. */
   readonly state: SegmentState;
   /** Older than the law allows without a ground for longer storage. */
   readonly pastLegalLimit: boolean;
@@ -137,7 +137,7 @@ function lookAt(
 ): { streams: string[]; found: Segment[]; cover: RangeCoverage } {
   const streams = streamsOf(db, cameraId);
   const found = segmentsIn(db, streams, range).sort((a, b) => a.startUs - b.startUs || a.id - b.id);
-  const there = found.filter((segment) => segment.state === 'indexed' && !without.has(segment.id));
+  const there = found.filter((segment) => isThere(segment) && !without.has(segment.id));
   const recordings = there.map((segment) => ({ ...segment, streamId: segment.cameraId }));
   return { streams, found, cover: coverRange(range, recordings, gapToleranceUs) };
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { assertGroundOfClass, type Hold, type HoldGround } from '../domain/hold.js';
 import { legalLimitUs } from '../domain/retention.js';
-import type { TimeRange } from '../domain/segment.js';
+import { isThere, type TimeRange } from '../domain/segment.js';
 import { assertRight, type User } from '../domain/user.js';
 import { GatewayError } from '../errors.js';
 import type { Store } from '../store/audit-log.js';
@@ -48,7 +48,7 @@ export function placeHold({ store }: { readonly store: Store }, user: User, inpu
     // Every stream of a camera, and of each every copy: a copy that goes is a loss too.
     const cameraIds = allStreamsOf(db, input.cameraIds);
     const found = segmentsIn(db, cameraIds, input);
-    const kept = found.filter((segment) => segment.state === 'indexed');
+    const kept = found.filter(isThere);
     const gone = deletionsIn(db, cameraIds, input).length;
     if (kept.length === 0) {
       throw new GatewayError('footage-gone', 'There is no footage of these cameras in this range.', {

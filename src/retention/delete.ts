@@ -181,7 +181,10 @@ async function sweepCamera(
 }
 
 const footageOf = (segments: readonly Segment[]): number =>
-  segments.reduce((sum, { startUs, endUs, state }) => sum + (state === 'missing' ? 0 : endUs - startUs), 0);
+  segments.reduce(
+    (sum, { startUs, endUs, state }) => sum + (state === 'missing' || state === 'vaulted' ? 0 : endUs - startUs),
+    0,
+  );
 
 /** As many as the brake lets go: more than was planned was indexed since, or lost its hold, and is weighed by the next sweep. */
 function withinAllowance(segments: Segment[], leftUs: number): Segment[] {

@@ -90,6 +90,8 @@ describe('migrations', () => {
       [7, '0007-segment-clocks.sql'],
       [8, '0008-brake.sql'],
       [9, '0009-retention-changes.sql'],
+      [10, '0010-holds.sql'],
+      [11, '0011-vault.sql'],
     ]);
   });
 

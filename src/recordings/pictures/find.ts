@@ -2,7 +2,7 @@
 import { coverRange, type Shown } from '../../domain/coverage.js';
 import { gapToleranceUs } from '../../domain/manifest.js';
 import { fateOf } from '../../domain/retention.js';
-import type { Segment, TimeRange } from '../../domain/segment.js';
+import { isThere, type Segment, type TimeRange } from '../../domain/segment.js';
 import { getCamera } from '../../store/cameras.js';
 import { activeHolds } from '../../store/holds.js';
 import { segmentsIn } from '../../store/segments.js';
@@ -29,7 +29,7 @@ export function lookable(
   let due = 0;
   const there = segmentsIn(db, [...policies.keys()], range).filter((segment) => {
     const policy = policies.get(segment.cameraId);
-    if (segment.state !== 'indexed' || policy === undefined) return false;
+    if (!isThere(segment) || policy === undefined) return false;
     const isDue = fateOf(segment, policy, holds, nowUs, ctx.marginUs).verdict === 'delete';
     if (isDue) due += 1;
     return !isDue;

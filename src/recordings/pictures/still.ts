@@ -66,7 +66,7 @@ async function frameAt(
   offsetUs: number,
   size: Size,
 ): Promise<GrabbedFrame | null> {
-  const input = fileOf(ctx, segment);
+  const input = await fileOf(ctx, segment);
   const exact = await grabFrame({ input, atS: offsetUs / 1e6, keyFrame: false, ...size });
   if (exact !== null) return exact;
   const keys = await keyFramesOf(ctx, segment, pictureLimits).catch(() => null);
@@ -85,7 +85,7 @@ export async function frameNear(
   within: { readonly fromUs: number; readonly toUs: number },
   size: Size,
 ): Promise<GrabbedFrame | null> {
-  const input = fileOf(ctx, segment);
+  const input = await fileOf(ctx, segment);
   // Where a recording can be cut is a convenience here: what it cannot tell is found by decoding.
   const keys = await keyFramesOf(ctx, segment, pictureLimits).catch(() => null);
   const near = (keys?.offsetsUs ?? [])
