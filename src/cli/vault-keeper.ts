@@ -16,23 +16,26 @@ export interface VaultKeeper {
 
 export function makeVaultKeeper({ vault, log }: Gateway, signal: AbortSignal): VaultKeeper {
   let running: Promise<void> | null = null;
-  let again = false;
-  const attempt = async (): Promise<void> => {
+  const asked = { again: false };
+  const once = async (): Promise<void> => {
+    try {
+      const { copied, waiting, removed } = await protectHeld(vault, { signal });
+      if (copied + removed > 0) log.info({ copied, waiting, removed }, 'protected copies of held footage');
+    } catch (error) {
+      if (!signal.aborted)
+        log.error({ err: toGatewayError(error) }, 'protecting held footage failed; it is tried again');
+    }
+  };
+  const all = async (): Promise<void> => {
     do {
-      again = false;
-      try {
-        const { copied, waiting, removed } = await protectHeld(vault, { signal });
-        if (copied + removed > 0) log.info({ copied, waiting, removed }, 'protected copies of held footage');
-      } catch (error) {
-        if (!signal.aborted)
-          log.error({ err: toGatewayError(error) }, 'protecting held footage failed; it is tried again');
-      }
-    } while (again && !signal.aborted);
+      asked.again = false;
+      await once();
+    } while (asked.again && !signal.aborted);
     running = null;
   };
   const run = (): Promise<void> => {
-    if (running !== null) again = true;
-    return (running ??= attempt());
+    if (running !== null) asked.again = true;
+    return (running ??= all());
   };
   return {
     run,

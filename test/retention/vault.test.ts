@@ -82,9 +82,10 @@ const typesOf = (made: TestStore): string[] =>
 const tasksOf = (made: TestStore): string[] => openTasks(made.db).map(({ kind }) => kind);
 
 const problemsOf = async (made: TestStore): Promise<string[]> =>
-  [...checkStore(made.db), ...(await checkDisk(made.db, { dataDir: made.dataDir, rootPath: made.rootPath }))].map(
-    ({ invariant, detail }) => `${invariant} ${detail}`,
-  );
+  [
+    ...checkStore(made.db),
+    ...(await checkDisk(made.db, { dataDir: made.dataDir, rootPath: (id) => made.rootPath(id) })),
+  ].map(({ invariant, detail }) => `${invariant} ${detail}`);
 
 const footageIn = (made: TestStore, id: number): string => {
   const copy = wholeCopyOf(made.db, id);
@@ -302,7 +303,7 @@ describe('D6 the VMS deletes or changes held footage', () => {
     await protectHeld(made.vault);
     expect(typesOf(made).filter((type) => type === 'vault.original-lost')).toHaveLength(1);
     const segment = findById(made.db, made.id);
-    const shown = segment === null ? '' : await fileOf({ ...made, rootPath: made.rootPath }, segment);
+    const shown = segment === null ? '' : await fileOf(made, segment);
     expect(readFileSync(shown, 'utf8')).toBe(content);
   });
 

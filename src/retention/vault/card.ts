@@ -20,8 +20,8 @@ export interface Card {
 const cardFormat = 'tredive-vault-copy/1';
 
 export function cardOf(segment: Segment): Pick<Card, 'format' | 'segment'> {
-  const { id: _id, state: _state, ...facts } = segment;
-  return { format: cardFormat, segment: facts };
+  const facts = Object.fromEntries(Object.entries(segment).filter(([name]) => Object.hasOwn(forms, name)));
+  return { format: cardFormat, segment: facts as unknown as Facts };
 }
 
 /** By what each fact of a segment is known to be one; null is allowed where the second word says so. */
