@@ -7,11 +7,11 @@ import { count, progressBar } from './command.js';
 
 export interface VaultKeeper {
   /** A run, or one more after the one that is under way: that may have passed by what is held only now. */
-  wake(): void;
+  readonly wake: () => void;
   /** Ends when nothing is left that was asked for. Never throws: what fails is said, and tried again. */
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
   /** Ends after the run that is under way, which the signal stops. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export function makeVaultKeeper({ vault, log }: Gateway, signal: AbortSignal): VaultKeeper {
@@ -27,14 +27,14 @@ export function makeVaultKeeper({ vault, log }: Gateway, signal: AbortSignal): V
     }
   };
   const all = async (): Promise<void> => {
-    do {
+    while (asked.again && !signal.aborted) {
       asked.again = false;
       await once();
-    } while (asked.again && !signal.aborted);
+    }
     running = null;
   };
   const run = (): Promise<void> => {
-    if (running !== null) asked.again = true;
+    asked.again = true;
     return (running ??= all());
   };
   return {
