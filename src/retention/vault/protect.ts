@@ -52,7 +52,12 @@ export async function protectHeld(ctx: VaultContext, run: VaultRun = {}): Promis
     tell();
   });
   try {
-    await clearLeftovers(ctx, run, copier);
+    try {
+      await clearLeftovers(ctx, run, copier);
+    } catch (error) {
+      // What lies there from before is no reason to leave what is held now without a copy.
+      ctx.log.error({ err: toGatewayError(error) }, 'what a crash left in the vault could not be cleared up');
+    }
     const todo = unprotectedSegments(ctx.store);
     const tally: Tally = { copied: 0, failures: [] };
     tell = () => run.onProgress?.({ copied: tally.copied, waiting: todo.length - tally.copied, readBytes });
