@@ -8,6 +8,7 @@
 #include "frame_pipe.h"
 #include "fsync_directory.h"
 #include "motion.h"
+#include "quiet_reading.h"
 #include "unlink_beneath.h"
 #include "walk_tree.h"
 
@@ -31,6 +32,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("openTreeWalk", Napi::Function::New(env, tredive::OpenTreeWalk));
   exports.Set("folderMount", Napi::Function::New(env, tredive::FolderMount));
   exports.Set("tryLock", Napi::Function::New(env, tredive::TryLock));
+  exports.Set("lowerThreadPriority", Napi::Function::New(env, tredive::LowerThreadPriority));
+  exports.Set("dropFromCache", Napi::Function::New(env, tredive::DropFromCache));
   exports.Set("openFramePipe", Napi::Function::New(env, tredive::OpenFramePipe));
   exports.Set("openFrameLine", Napi::Function::New(env, tredive::OpenFrameLine));
   exports.Set("checkFrames", Napi::Function::New(env, tredive::CheckFrames));

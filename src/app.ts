@@ -37,6 +37,7 @@ import { restoreFromJournal, type Restored } from './retention/restore.js';
 import { makeJournalKeeper } from './retention/journal.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
+import type { VaultContext } from './retention/vault/context.js';
 import { findOldest, type OldestOnDisk } from './retention/oldest.js';
 import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, type Store } from './store/audit-log.js';
 import { openDatabase, type Database } from './store/database.js';
@@ -52,6 +53,7 @@ export interface Gateway {
   readonly recordings: RecordingsContext;
   readonly pictures: PictureContext;
   readonly retention: RetentionContext;
+  readonly vault: VaultContext;
   /** The oldest frame on disk, by camera: walks every root and changes nothing. */
   findOldest(signal?: AbortSignal): Promise<OldestOnDisk>;
   readonly disclosure: DisclosureContext;
@@ -221,6 +223,11 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       recordings,
       pictures,
       retention,
+      vault: {
+        ...retention,
+        reserveBytes: Math.round(config.vault.reserveGigabytes * 1e9),
+        neverRewritten: (id) => config.roots.some((root) => root.id === id && root.neverRewritten),
+      },
       findOldest: (stop) =>
         findOldest({
           db,

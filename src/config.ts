@@ -57,6 +57,7 @@ const schema = z.strictObject({
             'must be a plain path without ".."',
           )
           .optional(),
+        neverRewritten: z.boolean().default(false),
       }),
     )
     .min(1),
@@ -125,6 +126,7 @@ const schema = z.strictObject({
       packageDays: z.number().min(1).max(30).default(7),
     })
     .prefault({}),
+  vault: z.strictObject({ reserveGigabytes: z.number().min(0.1).max(100_000).default(10) }).prefault({}),
   stills: z
     .strictObject({
       keepHours: z.number().min(0.1).max(24).default(4),

@@ -13,6 +13,7 @@ import { hook } from './cli/hook.js';
 import { layouts } from './cli/layouts.js';
 import { model } from './cli/model.js';
 import { oldest } from './cli/oldest.js';
+import { protect } from './cli/protect.js';
 import { redact } from './cli/redact.js';
 import { report } from './cli/report.js';
 import { request } from './cli/request.js';
@@ -52,6 +53,7 @@ for (const add of [
   footage,
   request,
   hold,
+  protect,
   task,
   user,
 ])

@@ -30,12 +30,18 @@ import { acceptClock, clockDoubt, clockVotes, refusalReason } from '../retention
 /** dist/web beside dist/cli. */
 const webDir = fileURLToPath(new URL('../web/', import.meta.url));
 
+/** `onHeld` is called whenever what is held may have changed. */
 export async function apiDeps(
   gateway: Gateway,
   { jobs, reports }: { readonly jobs: ApiJobs; readonly reports: ApiDeps['reports'] },
   watcher: Watcher,
+  onHeld: () => void = () => undefined,
 ): Promise<ApiDeps> {
   const { config, store, log, disclosure, pictures, recordings, retention } = gateway;
+  const held = <T>(done: T): T => {
+    onHeld();
+    return done;
+  };
   return {
     store,
     log,
@@ -47,6 +53,7 @@ export async function apiDeps(
     disclosure: {
       createRequest: (user, scope) => {
         const created = createRequest(disclosure, user, scope);
+        onHeld();
         // Preparing starts when the request is made, so that a reviewer rarely waits.
         jobs.prepare(created.request.id, `user:${user.id}`);
         return created;
@@ -55,11 +62,11 @@ export async function apiDeps(
       reviewRequest: (user, id, review) => reviewRequest(disclosure, user, id, review),
       decideRequest: (user, id, decision) => decideRequest(disclosure, user, id, decision),
       closeRequest: (actor, id, why) => closeRequest(disclosure, actor, id, why),
-      placeHold: (user, input) => placeHold(disclosure, user, input),
-      approveHold: (user, id, approval) => approveHold(disclosure, user, id, approval),
-      refuseHold: (user, id, refusal) => refuseHold(disclosure, user, id, refusal),
-      prolongHold: (user, id, date) => prolongHold(disclosure, user, id, date),
-      liftHold: (user, id, lifting) => lift(disclosure, user, id, lifting),
+      placeHold: (user, input) => held(placeHold(disclosure, user, input)),
+      approveHold: (user, id, approval) => held(approveHold(disclosure, user, id, approval)),
+      refuseHold: (user, id, refusal) => held(refuseHold(disclosure, user, id, refusal)),
+      prolongHold: (user, id, date) => held(prolongHold(disclosure, user, id, date)),
+      liftHold: (user, id, lifting) => held(lift(disclosure, user, id, lifting)),
       noteNotice: (user, id, notice) => noteNotice(disclosure, user, id, notice),
       setGround: (user, input) => setGround(disclosure, user, input),
     },

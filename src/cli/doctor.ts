@@ -9,6 +9,7 @@ import { clockSynchronised } from '../platform/clock-sync.js';
 import { findFfmpeg } from '../platform/ffmpeg.js';
 import { readPrivateKey } from '../platform/keys.js';
 import { native } from '../platform/native.js';
+import { methodHere } from '../retention/vault/method-here.js';
 import { inUse, manifestOf } from '../redaction/detectors/installed.js';
 import { builtInManifest, readManifest, repairOf } from '../redaction/detectors/manifest.js';
 import { define } from './command.js';
@@ -18,6 +19,15 @@ interface Check {
   readonly ok: boolean;
   readonly detail: string;
 }
+
+const howCopied = {
+  reflink: 'by reflink: at once, and without more room',
+  'hard-link':
+    'by hard link: at once, and without more room, because "neverRewritten" says that no closed file is written to',
+  copy: 'by a full copy: what is held takes its room once more on the disk of the data folder',
+} as const;
+const whyCopied =
+  '. On one file system with reflinks (btrfs, XFS) they would take none; or, on any one file system, by hard link, if this recorder never writes to a closed file and "neverRewritten" says so';
 
 /** Each check says what it found, or what is wrong and what to do. */
 async function attempt(name: string, look: () => string | Promise<string>): Promise<Check> {
@@ -78,6 +88,12 @@ export function doctor(program: Command): void {
             await attempt(`root ${root.id}`, () => {
               accessSync(root.path, constants.R_OK | constants.W_OK | constants.X_OK);
               return `${root.path} can be read, and footage in it deleted`;
+            }),
+            await attempt(`protected copies of root ${root.id}`, () => {
+              const method = methodHere(root.path, config.data, root.neverRewritten);
+              return method === null
+                ? 'how they are made is told after the first scan'
+                : howCopied[method] + (method === 'copy' && !root.neverRewritten ? whyCopied : '');
             }),
           );
         }

@@ -20,6 +20,7 @@ import { GatewayError } from '../errors.js';
 import type { Gateway } from '../app.js';
 import { listHolds, listHoldSteps } from '../store/holds.js';
 import { count, define, table, withGateway, type CommonOptions, type Result, type Work } from './command.js';
+import { protectNow } from './vault-keeper.js';
 import { identify, withIdentity, type IdentityOptions } from './identity.js';
 
 const list = (text: string): string[] =>
@@ -101,13 +102,15 @@ export function hold(program: Command): void {
         const local = (us: number): string => formatLocal(us, timezone);
         const lost = (one: GonePart): string =>
           `Not held: ${one.cameraId} ${local(one.startUs)} to ${local(one.endUs)} (${one.what}, ${count(one.segments, 'segment')})`;
+        const vault = await protectNow(gateway, signal);
         return {
-          json: placed,
+          json: { ...placed, vault: vault.json },
           text: [
             `Hold ${placed.hold.id} is in force on ${count(placed.segments, 'segment')}, until ${local(placed.hold.reviewUs)}.`,
             `It keeps whole files: ${local(placed.keeps.startUs)} to ${local(placed.keeps.endUs)}.`,
             ...placed.gone.map(lost),
             ...placed.warnings,
+            ...vault.lines,
           ].join('\n'),
         };
       }),

@@ -19,6 +19,7 @@ import { eventsOf } from '../store/audit-log.js';
 import { decisionsForm } from '../redaction/forms.js';
 import { getRequest, itemsOf, listRequests, type RequestRow } from '../store/requests.js';
 import { define, progressBar, table, withGateway, type CommonOptions } from './command.js';
+import { protectNow } from './vault-keeper.js';
 import { identify, withIdentity, type IdentityOptions } from './identity.js';
 
 const list = (text: string): string[] =>
@@ -86,12 +87,14 @@ function create(group: Command): void {
         const cameras = created.coverage.cameras.map(
           (camera) => `  ${camera.cameraId}: ${camera.segments.length} segments, ${camera.gaps.length} gaps`,
         );
+        const vault = await protectNow(gateway, signal);
         return {
-          json: created,
+          json: { ...created, vault: vault.json },
           text: [
             `Request ${created.request.id} is made, and its footage is held.`,
             ...cameras,
             ...created.warnings.map((line) => `  note: ${line}`),
+            ...vault.lines,
           ].join('\n'),
         };
       }),

@@ -27,6 +27,7 @@ import { discoveryOptions } from './discover.js';
 import { hookHosts, hookSecret } from './hook.js';
 import { makeJobs } from './jobs.js';
 import { makeReports } from './reports.js';
+import { makeVaultKeeper } from './vault-keeper.js';
 
 /** How long a scan waits after something was overlooked: more of it may follow. */
 const scanSoonMs = 30_000;
@@ -63,7 +64,8 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     },
   });
   const reports = makeReports({ ...gateway, dataDir: config.data, timezone: config.site.timezone });
-  const deps = await apiDeps(gateway, { jobs, reports }, watcher);
+  const vault = makeVaultKeeper(gateway, signal);
+  const deps = await apiDeps(gateway, { jobs, reports }, watcher, vault.wake);
   const server = createServer(makeApi(deps));
   try {
     await listen(server, config.api.host, config.api.port);
@@ -119,6 +121,8 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     }, scanSoonMs);
     soon.timer.unref();
   };
+  // First of all, and not awaited: a recorder may delete what is held at any moment, and a large copy takes a while.
+  void every('protecting what is held', 1, vault.run);
   await every('scan', config.recordings.rescanMinutes, scan.run);
   await every('retention sweep', config.retention.sweepMinutes, sweep);
   // A worker that was killed elsewhere leaves its request in the middle; its lease tells when nobody works on it any more.
@@ -175,6 +179,7 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   }
   await watcher.close();
   await jobs.close();
+  await vault.close();
   store.act('gateway', (note) => {
     note('gateway.stopped', 'gateway', {});
   });

@@ -4,7 +4,7 @@ import { coverRange, type Overlap, type RangeCoverage, type RecordingPart, type 
 import { discontinuitiesIn, type Discontinuity } from '../domain/recorder-numbers.js';
 import { legalLimitUs } from '../domain/retention.js';
 import { gapToleranceUs, spanOf, type LeftOut } from '../domain/manifest.js';
-import { overlaps, type SegmentState, type TimeQuality, type TimeRange } from '../domain/segment.js';
+import { isThere, overlaps, type SegmentState, type TimeQuality, type TimeRange } from '../domain/segment.js';
 import type { WallSegment } from '../domain/wall-clock.js';
 import { getCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
@@ -27,7 +27,7 @@ export interface CoveredSegment extends TimeRange {
   readonly codec: string;
   readonly hasAudio: boolean;
   readonly timeQuality: TimeQuality;
-  /** Only what is `indexed` is held and handed over; `deleting` is as good as gone. */
+  /** Only what is `indexed`, or `vaulted`, is held and handed over; `deleting` is as good as gone. */
   readonly state: SegmentState;
   /** Older than the law allows without a ground for longer storage. */
   readonly pastLegalLimit: boolean;
@@ -150,7 +150,7 @@ function lookAt(
 ): { streams: string[]; found: WallSegment[]; cover: RangeCoverage } {
   const streams = streamsOf(db, cameraId);
   const found = segmentsShowing(db, streams, range).sort((a, b) => a.startUs - b.startUs || a.id - b.id);
-  const there = found.filter((segment) => segment.state === 'indexed' && !without.has(segment.id));
+  const there = found.filter((segment) => isThere(segment) && !without.has(segment.id));
   const recordings = there.map((segment) => ({
     ...segment,
     endUs: segment.coveredUntilUs,
@@ -166,14 +166,14 @@ function lookAt(
   for (const { id } of perhaps) placed.set(id, { part: 'primary', shownBy: [] });
   return {
     streams,
-    found: found.filter((segment) => segment.state !== 'indexed' || placed.has(segment.id)),
+    found: found.filter((segment) => !isThere(segment) || placed.has(segment.id)),
     cover: { ...cover, placed },
   };
 }
 
 function breaksIn(db: Database, streams: readonly string[], found: readonly WallSegment[]): StreamBreak[] {
   const there = found
-    .filter((segment) => segment.state === 'indexed')
+    .filter(isThere)
     .map((segment) => ({ ...segment, endUs: segment.coveredUntilUs, number: numberOf(db, segment.id) }));
   return streams.flatMap((streamId) =>
     discontinuitiesIn(there.filter((one) => one.cameraId === streamId)).map((one) => ({ streamId, ...one })),

@@ -10,6 +10,7 @@ import { GatewayError, toGatewayError } from '../errors.js';
 import { copyVerified, joinBeneath } from '../platform/durable-file.js';
 import { withJoined } from '../platform/joined-file.js';
 import type { Initialisation, RequestItem } from '../store/requests.js';
+import type { VaultFootage } from '../store/vault-file.js';
 import type { DisclosureContext } from './context.js';
 
 /** Where the copy of a fragment's initialisation segment lies, beside the copy of the fragment; null for a whole file. */
@@ -17,19 +18,21 @@ export const initCopyPath = (segment: Pick<Segment, 'path'>, originalPath: strin
   initOf(segment.path) === null ? null : `${originalPath}.init.mp4`;
 
 /**
- * Copies the initialisation segment that lies beside a fragment now; null for a whole file. Throws `media-unreadable` where it is
+ * Copies the initialisation segment that lies beside a fragment now, or beside its protected copy; null for a whole file. Throws `media-unreadable` where it is
  * missing, a link, or too large to be one, and what copying throws.
  */
 export async function copyInit(
   ctx: Pick<DisclosureContext, 'dataDir' | 'rootPath'>,
   segment: Segment,
   originalPath: string,
+  vault: VaultFootage | null,
   signal: AbortSignal,
 ): Promise<Initialisation | null> {
   const init = initOf(segment.path);
   const path = initCopyPath(segment, originalPath);
   if (init === null || path === null) return null;
-  const source = joinBeneath(ctx.rootPath(segment.rootId), init);
+  const source =
+    vault === null ? joinBeneath(ctx.rootPath(segment.rootId), init) : join(dirname(vault.path), 'init.mp4');
   const refusal = (why: string): GatewayError =>
     new GatewayError(
       'media-unreadable',
@@ -45,6 +48,8 @@ export async function copyInit(
   if (!found.isFile()) throw refusal('is not a file');
   if (found.size === 0 || found.size > maxInitBytes) throw refusal(`has ${found.size} bytes`);
   const copy = await copyVerified(source, join(ctx.dataDir, path), signal);
+  if (vault !== null && copy.sha256 !== vault.copy.initSha256)
+    throw refusal('is not the one that was protected with it');
   return { path, recorderName: init.slice(init.lastIndexOf('/') + 1), ...copy };
 }
 

@@ -12,7 +12,7 @@ import {
   type NewHold,
 } from '../domain/hold.js';
 import { readFacts, referenceOf, type HoldFacts } from '../domain/hold-facts.js';
-import type { TimeRange } from '../domain/segment.js';
+import { isThere, type TimeRange } from '../domain/segment.js';
 import { formatLocal, formatUtc } from '../domain/time.js';
 import { assertRight, type User } from '../domain/user.js';
 import { GatewayError } from '../errors.js';
@@ -87,7 +87,7 @@ export function placeHold(ctx: HoldContext, user: User, input: HoldInput): Place
     assertReview(input.reviewUs, nowUs);
     // Every stream of a camera, and of each every copy: a copy that goes is a loss too.
     const cameraIds = allStreamsOf(db, input.cameraIds);
-    const kept = segmentsShowing(db, cameraIds, input).filter((segment) => segment.state === 'indexed');
+    const kept = segmentsShowing(db, cameraIds, input).filter(isThere);
     const gone = goneIn(db, cameraIds, input);
     const [first] = kept;
     if (first === undefined) throw nothingLeft(gone);

@@ -31,6 +31,8 @@ import {
 } from '../store/requests.js';
 import { clocksOf } from '../store/segment-clocks.js';
 import { numberOf } from '../store/segment-numbers.js';
+import { wholeCopyOf } from '../store/vault-copies.js';
+import { vaultFootageOf, type VaultFootage } from '../store/vault-file.js';
 import {
   actorOf,
   assertNoWorker,
@@ -187,8 +189,8 @@ async function prepareItem(
   run: Run & { readonly signal: AbortSignal },
 ): Promise<RequestItem | null> {
   const redactor = redactorOf(ctx);
-  const { sha256, sizeBytes } = await copyOut(ctx, segment, join(ctx.dataDir, paths.original), run.signal);
-  const initialisation = await copyInit(ctx, segment, paths.original, run.signal);
+  const { sha256, sizeBytes, vault } = await copyOut(ctx, segment, join(ctx.dataDir, paths.original), run.signal);
+  const initialisation = await copyInit(ctx, segment, paths.original, vault, run.signal);
   const output = await folderFor(ctx, paths.redacted);
   const found = await withPlayable(
     ctx.dataDir,
@@ -263,6 +265,7 @@ async function prepareItem(
       ...(clocks === null ? {} : { clocks }),
       ...(counted === null ? {} : { counted }),
       ...(initialisation === null ? {} : { initialisation }),
+      ...(vault === null ? {} : { protectedCopy: { method: vault.copy.method, copiedUs: vault.copy.copiedUs } }),
     },
   };
 }
@@ -273,8 +276,41 @@ function countByKind(tracks: Analysis['tracks']): NonNullable<RequestItem['summa
   return counts;
 }
 
-/** Copies a segment out of its root, and makes sure before and after that it is the file that was indexed. */
+/**
+ * Copies a segment out of the vault, where its hash was kept since it was protected; else out of its root, and makes sure before and
+ * after that it is the file that was indexed.
+ */
 async function copyOut(
+  ctx: DisclosureContext,
+  segment: Segment,
+  target: string,
+  signal: AbortSignal,
+): Promise<{ sha256: string; sizeBytes: number; vault: VaultFootage | null }> {
+  const vault = await intactCopy(ctx, segment, signal);
+  if (vault === null) return { ...(await copyFromRoot(ctx, segment, target, signal)), vault };
+  const copy = await copyVerified(vault.path, target, signal);
+  if (copy.sha256 === vault.copy.sha256) return { ...copy, vault };
+  throw new GatewayError('verification-failed', `The protected copy of ${segment.path} changed while it was copied.`, {
+    remedy: 'Find out who writes to the data folder, and check the disk.',
+  });
+}
+
+/** Null where there is none. A damaged one is an alarm of its own; while the recorder still has the recording, that is taken. */
+async function intactCopy(ctx: DisclosureContext, segment: Segment, signal: AbortSignal): Promise<VaultFootage | null> {
+  const copy = wholeCopyOf(ctx.store.db, segment.id);
+  try {
+    return await vaultFootageOf(ctx, segment.id, signal);
+  } catch (error) {
+    if (copy === null || signal.aborted || segment.state === 'vaulted' || copy.original !== 'there') throw error;
+    const source = joinBeneath(ctx.rootPath(segment.rootId), segment.path);
+    if ((await sha256File(source, signal).catch(() => null)) !== copy.sha256) throw error;
+    ctx.log.error({ segment: segment.id, err: toGatewayError(error) }, 'the recorder has what its protected copy lost');
+    return null;
+  }
+}
+
+/** Copies a segment out of its root, and makes sure before and after that it is the file that was indexed. */
+async function copyFromRoot(
   ctx: DisclosureContext,
   segment: Segment,
   target: string,

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { assertScope, type RequestScope } from '../domain/disclosure.js';
 import { maxHoldUs } from '../domain/hold.js';
 import { dayUs } from '../domain/retention-rules/rule.js';
+import { isThere } from '../domain/segment.js';
 import { formatLocal } from '../domain/time.js';
 import { assertRight, type User } from '../domain/user.js';
 import { GatewayError } from '../errors.js';
@@ -50,7 +51,7 @@ export function createRequest(
     assertScope(scope, policies, nowUs);
     for (const cameraId of cameraIds) assertMainStream(cameraId, mainOf(db, cameraId));
     const coverage = coverageOf(ctx, cameraIds, scope);
-    const held = coverage.cameras.flatMap(({ segments }) => segments.filter((one) => one.state === 'indexed'));
+    const held = coverage.cameras.flatMap(({ segments }) => segments.filter(isThere));
     if (held.length === 0) throw gone(ctx, coverage);
     const heldIds = allStreamsOf(db, cameraIds);
     const reviewUs = nowUs + Math.min((options.holdDays ?? defaultHoldDays) * dayUs, maxHoldUs);

@@ -1,5 +1,5 @@
 /** What the one who asks should know before anybody relies on it. English; the page has its own words for the same facts. */
-import type { TimeRange } from '../domain/segment.js';
+import { isThere, type TimeRange } from '../domain/segment.js';
 import { formatLocal } from '../domain/time.js';
 import type { CameraCoverage, Coverage, CoveredSegment } from './coverage.js';
 
@@ -46,7 +46,7 @@ function ofCamera(camera: CameraCoverage, range: TimeRange, timeZone: string): s
   if (primary.some((segment) => segment.hasAudio)) {
     warnings.push(`${of} recorded sound: originals are only released with a reason for it.`);
   }
-  if (segments.some((segment) => segment.state === 'indexed' && segment.pastLegalLimit)) {
+  if (segments.some((segment) => isThere(segment) && segment.pastLegalLimit)) {
     warnings.push(`${of} has footage that is past its legal limit: find out why it is still there.`);
   }
   return warnings;

@@ -112,6 +112,8 @@ const original = recordWith(
       sizeBytes: whole(1),
       recorderName: text(1_000, 1),
     }),
+    /** Set where it was not taken from the recorder's disk but from the gateway's protected copy: how and when that was made. */
+    protectedCopy: record({ method: oneOf('reflink', 'hard-link', 'copy'), copied: instant }),
   },
 );
 

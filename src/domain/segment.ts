@@ -5,9 +5,13 @@ export type TimeQuality = 'agreed' | 'single' | 'disagreeing';
 
 /**
  * indexed: on disk as known. deleting: a deletion is intended and not yet done. missing: not on disk and not by us; kept as
- * a row so that the loss stays visible.
+ * a row so that the loss stays visible. vaulted: missing like that, but held, and a whole copy of it is in the vault.
  */
-export type SegmentState = 'indexed' | 'deleting' | 'missing';
+export type SegmentState = 'indexed' | 'deleting' | 'missing' | 'vaulted';
+
+/** There to be looked at, held and handed over: on the recorder's disk, or as the copy that the gateway keeps of it. */
+export const isThere = ({ state }: { readonly state: SegmentState }): boolean =>
+  state === 'indexed' || state === 'vaulted';
 
 export interface Segment {
   readonly id: number;

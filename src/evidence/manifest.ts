@@ -176,6 +176,12 @@ function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): Manife
       ...(summary.counted !== undefined && { counted: { ...summary.counted } }),
       ...(summary.streamId !== undefined && { streamId: summary.streamId }),
       ...(summary.initialisation === undefined ? {} : { initialisation: initPart(summary.initialisation, names.init) }),
+      ...(summary.protectedCopy !== undefined && {
+        protectedCopy: {
+          method: summary.protectedCopy.method,
+          copied: instantIn(summary.protectedCopy.copiedUs, zone),
+        },
+      }),
     },
     redacted: {
       path: names.redacted,

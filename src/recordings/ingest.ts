@@ -12,6 +12,7 @@ import { anyMissing, findByPath, missingTwins, moveSegment, updateSegment } from
 import { putClocks } from '../store/segment-clocks.js';
 import { putNumber } from '../store/segment-numbers.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
+import { hasCopies, mustBeJudged } from '../store/vault-copies.js';
 import type { RecordingRoot, RecordingsContext } from './context.js';
 import type { Examined } from './examine.js';
 
@@ -33,8 +34,11 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
     const cameras = new Set<string>();
     const mayReturn = anyMissing(db);
     const mayLeave = hasQuarantine(db, root.id);
+    const mayBeKept = hasCopies(db);
     const fresh = new Map<string, Extract<Examined, { kind: 'segment' }>>();
     for (const one of news) {
+      // Held, and another file than the one that was protected: the row stays what is held until the vault has compared the two.
+      if (mayBeKept && (one.kind === 'segment' || one.kind === 'quarantined') && isKept(db, root, one)) continue;
       if (one.kind === 'segment') {
         const bounded = mayLeave ? boundedByReceipt(db, one) : one;
         const { segment } = bounded;
@@ -82,6 +86,15 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
   });
   return result;
 }
+
+const isKept = (
+  db: Database,
+  root: RecordingRoot,
+  one: Extract<Examined, { kind: 'segment' | 'quarantined' }>,
+): boolean => {
+  const known = findByPath(db, root.id, one.path);
+  return known !== null && mustBeJudged(db, known.id, one.kind === 'segment' ? one.segment : one.stat);
+};
 
 /** Adds what is new, renews what the index has already, and keeps clocks and number of either. */
 function enter(

@@ -1,16 +1,19 @@
 /** A segment's file as a decoder can read it: a fragment behind the initialisation segment that lies beside it now. */
 import { lstatSync, mkdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { initOf, maxInitBytes } from '../domain/fragment.js';
 import type { Segment } from '../domain/segment.js';
 import { GatewayError, toGatewayError } from '../errors.js';
-import { joinBeneath } from '../platform/durable-file.js';
 import { withJoined } from '../platform/joined-file.js';
-import { fileOf, type RootPaths } from './segment-file.js';
+import { fileOf, type FilePlaces } from './segment-file.js';
 
-/** Absolute path of the initialisation segment that a segment cannot be read without; undefined for a whole file. */
-export function initPathOf(roots: RootPaths, segment: Pick<Segment, 'rootId' | 'path'>): string | undefined {
+/**
+ * Absolute path of the initialisation segment that the file of a segment, at `path`, cannot be read without: it lies beside a
+ * fragment, and beside its protected copy under the same name. Undefined for a whole file.
+ */
+export function initBeside(segment: Pick<Segment, 'path'>, path: string): string | undefined {
   const init = initOf(segment.path);
-  return init === null ? undefined : joinBeneath(roots.rootPath(segment.rootId), init);
+  return init === null ? undefined : join(dirname(path), basename(init));
 }
 
 /**
@@ -19,14 +22,14 @@ export function initPathOf(roots: RootPaths, segment: Pick<Segment, 'rootId' | '
  * one, and what `work` throws.
  */
 export async function withPlayable<T>(
-  roots: RootPaths,
+  places: FilePlaces,
   segment: Segment,
   folder: string,
   work: (path: string) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const path = fileOf(roots, segment);
-  const init = initPathOf(roots, segment);
+  const path = await fileOf(places, segment);
+  const init = initBeside(segment, path);
   if (init === undefined) return work(path);
   assertInit(init, segment.path);
   try {

@@ -1,4 +1,7 @@
-/** Checks the invariants of SCHEMA.md that only the disk can answer for. Reads names and sizes, no footage; changes nothing. */
+/**
+ * Checks the invariants of SCHEMA.md that only the disk can answer for. Reads names and sizes, and of footage only the
+ * protected copies; changes nothing.
+ */
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RequestState } from '../domain/disclosure.js';
@@ -11,6 +14,7 @@ import { getRequest } from '../store/requests.js';
 import { listRoots } from '../store/roots.js';
 import { segmentsOfRoot } from '../store/segments.js';
 import { fileState, lookAtRoot } from './trust.js';
+import { checkVault } from './vault/check-vault.js';
 
 export interface CheckPlaces {
   readonly dataDir: string;
@@ -18,9 +22,9 @@ export interface CheckPlaces {
 }
 
 /** Where everything that is made from footage lies, below the data folder. */
-const derivedFolders = ['requests', 'packages', 'stills'];
+const derivedFolders = ['requests', 'packages', 'stills', 'vault'];
 
-/** I6, I7 and I14. Where a root is in doubt its files are not judged: that it is not there says nothing about them. */
+/** I6, I7, I14 and I24. Where a root is in doubt its files are not judged: that it is not there says nothing about them. */
 export async function checkDisk(db: Database, { dataDir, rootPath }: CheckPlaces): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const { id } of listRoots(db)) {
@@ -28,7 +32,7 @@ export async function checkDisk(db: Database, { dataDir, rootPath }: CheckPlaces
     if (problem === null) problems.push(...checkSegments(db, id, path));
     else problems.push({ invariant: 'I14', detail: `root ${id}: ${problem}` });
   }
-  return [...problems, ...(await checkDerived(db, dataDir))];
+  return [...problems, ...(await checkDerived(db, dataDir)), ...(await checkVault(db, dataDir))];
 }
 
 function checkSegments(db: Database, rootId: string, path: string): Problem[] {
@@ -59,6 +63,11 @@ async function checkDerived(db: Database, dataDir: string): Promise<Problem[]> {
   for (const file of listDerived(db)) {
     const { id, path, kind } = file;
     known.add(path);
+    if (kind === 'vault-copy') {
+      // Half-made or half removed until it is whole, and what is whole is looked into by `checkVault`.
+      known.add(path + partialSuffix);
+      continue;
+    }
     if (file.requestId === null ? file.sizeBytes === null : isWorkedOn(getRequest(db, file.requestId).state)) {
       known.add(path + partialSuffix);
       known.add(path + growingSuffix);

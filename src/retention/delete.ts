@@ -221,7 +221,10 @@ const pause = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
   sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
 
 const footageOf = (segments: readonly Segment[]): number =>
-  segments.reduce((sum, { startUs, endUs, state }) => sum + (state === 'missing' ? 0 : endUs - startUs), 0);
+  segments.reduce(
+    (sum, { startUs, endUs, state }) => sum + (state === 'missing' || state === 'vaulted' ? 0 : endUs - startUs),
+    0,
+  );
 
 /**
  * As many as the brake lets go, and what it has no say in: more than was planned was indexed since, or lost its hold, and is

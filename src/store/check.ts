@@ -7,7 +7,7 @@ import { migrations, type Database } from './database.js';
 import { missingFromSchema } from './schema-shape.js';
 
 export interface Problem {
-  /** `I1` to `I15`, as numbered in SCHEMA.md. */
+  /** `I1` to `I24`, as numbered in SCHEMA.md. */
   readonly invariant: string;
   readonly detail: string;
 }
@@ -155,6 +155,24 @@ const queries: readonly { readonly invariant: string; readonly sql: string }[] =
         ON s.camera_number = f.number
       WHERE f.number IS NULL OR (f.segments, f.missing, f.size_bytes)
         <> (coalesce(s.segments, 0), coalesce(s.missing, 0), coalesce(s.size_bytes, 0))`,
+  },
+  {
+    invariant: 'I24',
+    sql: `SELECT 'derived file ' || id || ' is a protected copy of which nothing is known' FROM derived_file
+      WHERE kind = 'vault-copy' AND NOT EXISTS (SELECT 1 FROM vault_copy WHERE derived_id = derived_file.id)`,
+  },
+  {
+    invariant: 'I24',
+    sql: `SELECT 'the protected copy ' || derived_id || ' is not in the inventory of segment ' || vault_copy.segment_id
+      FROM vault_copy LEFT JOIN derived_file ON derived_file.id = derived_id AND kind = 'vault-copy'
+      WHERE derived_file.id IS NULL OR NOT EXISTS (SELECT 1 FROM derived_source
+        WHERE derived_source.derived_id = vault_copy.derived_id AND derived_source.segment_id = vault_copy.segment_id)`,
+  },
+  {
+    invariant: 'I24',
+    sql: `SELECT 'the protected copy ' || derived_id || ' is being removed without a record' FROM vault_copy
+      WHERE state = 'removing' AND NOT EXISTS (SELECT 1 FROM vault_removal
+        WHERE vault_removal.derived_id = vault_copy.derived_id AND done_us IS NULL)`,
   },
   {
     invariant: 'I15',

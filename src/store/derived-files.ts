@@ -8,7 +8,7 @@ export type PictureKind = 'still' | 'contact-sheet';
 
 interface File {
   readonly id: number;
-  /** Relative to the data folder. A package is a folder, everything else a file. */
+  /** Relative to the data folder. A package and a copy in the vault are folders, everything else a file. */
   readonly path: string;
 }
 export interface RequestFile extends File {
@@ -22,7 +22,13 @@ export interface PictureFile extends File {
   readonly sizeBytes: number | null;
   readonly createdUs: number;
 }
-export type DerivedFile = RequestFile | PictureFile;
+/** The protected copy of a held segment, for as long as a hold covers it: see vault-copies.ts. */
+export interface VaultFile extends File {
+  readonly kind: 'vault-copy';
+  readonly requestId: null;
+  readonly sizeBytes: null;
+}
+export type DerivedFile = RequestFile | PictureFile | VaultFile;
 
 const columns =
   'derived_file.id, path, kind, request_id AS requestId, size_bytes AS sizeBytes, created_us AS createdUs';
@@ -30,7 +36,7 @@ const columns =
 /** Registered before the file is written: a crash leaves a row without a file, never a file that nobody knows. */
 export function registerDerived(
   db: Database,
-  file: (Pick<RequestFile, 'path' | 'kind' | 'requestId'> | Pick<PictureFile, 'path' | 'kind' | 'requestId'>) & {
+  file: Pick<RequestFile | PictureFile | VaultFile, 'path' | 'kind' | 'requestId'> & {
     readonly segmentIds: readonly number[];
     readonly createdUs: number;
   },
@@ -59,22 +65,24 @@ export const derivedOfRequest = (db: Database, requestId: string): RequestFile[]
 export const listDerived = (db: Database): DerivedFile[] =>
   db.prepare(`SELECT ${columns} FROM derived_file ORDER BY id`).all() as DerivedFile[];
 
+/** As in the condition of the index `derived_file_pictures`. */
+const isPicture = `kind IN ('still', 'contact-sheet')`;
+
 /** The picture of this path, or null where there is none. */
 export const findPicture = (db: Database, path: string): PictureFile | null =>
-  (prepared(db, `SELECT ${columns} FROM derived_file WHERE path = ? AND request_id IS NULL`).get(path) as
+  (prepared(db, `SELECT ${columns} FROM derived_file WHERE path = ? AND ${isPicture}`).get(path) as
     PictureFile | undefined) ?? null;
 
 /** Every picture, oldest first. */
 export const listPictures = (db: Database): PictureFile[] =>
   prepared(
     db,
-    `SELECT ${columns} FROM derived_file WHERE request_id IS NULL ORDER BY created_us, derived_file.id`,
+    `SELECT ${columns} FROM derived_file WHERE ${isPicture} ORDER BY created_us, derived_file.id`,
   ).all() as PictureFile[];
 
 /** Its file is whole. False where its row is gone: then it must not be there. */
 export const finishPicture = (db: Database, id: number, sizeBytes: number): boolean =>
-  prepared(db, 'UPDATE derived_file SET size_bytes = ? WHERE id = ? AND request_id IS NULL').run(sizeBytes, id)
-    .changes > 0;
+  prepared(db, `UPDATE derived_file SET size_bytes = ? WHERE id = ? AND ${isPicture}`).run(sizeBytes, id).changes > 0;
 
 /** Only after the file itself is gone. */
 export function forgetDerived(db: Database, id: number): void {

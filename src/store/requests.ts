@@ -8,6 +8,7 @@ import type { TimeQuality, TimeRange } from '../domain/segment.js';
 import type { SegmentClocks } from '../domain/segment-clocks.js';
 import { GatewayError } from '../errors.js';
 import type { Database } from './database.js';
+import type { VaultMethod } from './vault-copies.js';
 
 export interface RequestRow extends RequestScope {
   readonly id: string;
@@ -242,6 +243,8 @@ export interface ItemSummary {
   readonly truncated: boolean;
   /** Only of a fragment. */
   readonly initialisation?: Initialisation | undefined;
+  /** Set where the original was taken from the vault, and how and when it came there. */
+  readonly protectedCopy?: { readonly method: VaultMethod; readonly copiedUs: number } | undefined;
 }
 
 export interface RequestItem {

@@ -196,20 +196,21 @@ CREATE TABLE quarantine (
   PRIMARY KEY (root_id, path)
 ) STRICT, WITHOUT ROWID;
 
--- What the gateway made from segments: copies, plans, masked copies, packages, and pictures to look at. It goes with them (I7).
+-- What the gateway made from segments: copies, plans, masked copies, packages, pictures to look at, and the protected copies of
+-- what is held. It goes with them (I7).
 CREATE TABLE derived_file (
   id INTEGER PRIMARY KEY AUTOINCREMENT,      -- never reused
   path TEXT NOT NULL UNIQUE,                 -- relative to the data folder
-  kind TEXT NOT NULL CHECK (kind IN ('original-copy', 'plan', 'masked-copy', 'package', 'archive', 'still', 'contact-sheet')),  -- a package is a folder, everything else a file
-  request_id TEXT REFERENCES disclosure_request (id),  -- what it was made for; it ends with it at the latest; null exactly for pictures
+  kind TEXT NOT NULL CHECK (kind IN ('original-copy', 'plan', 'masked-copy', 'package', 'archive', 'still', 'contact-sheet', 'vault-copy')),  -- a package and a copy in the vault are folders, everything else a file
+  request_id TEXT REFERENCES disclosure_request (id),  -- what it was made for; it ends with it at the latest; null exactly for pictures and the vault
   created_us INTEGER NOT NULL,               -- when registered, before the file itself
   size_bytes INTEGER,                        -- of a picture that is whole; null while it is made, and for everything else
-  CHECK ((request_id IS NULL) = (kind IN ('still', 'contact-sheet'))),
+  CHECK ((request_id IS NULL) = (kind IN ('still', 'contact-sheet', 'vault-copy'))),
   CHECK (size_bytes IS NULL OR kind IN ('still', 'contact-sheet'))
 ) STRICT;
 CREATE INDEX derived_file_by_request ON derived_file (request_id);
 -- Pictures are many and live for hours: the oldest go first.
-CREATE INDEX derived_file_pictures ON derived_file (created_us) WHERE request_id IS NULL;
+CREATE INDEX derived_file_pictures ON derived_file (created_us) WHERE kind IN ('still', 'contact-sheet');
 
 -- Which segments a derived file shows. No foreign key to segment: the row outlives it only until the file is removed too.
 CREATE TABLE derived_source (
@@ -218,6 +219,48 @@ CREATE TABLE derived_source (
   PRIMARY KEY (derived_id, segment_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX derived_source_by_segment ON derived_source (segment_id);
+
+-- Copies of held footage in the gateway's own protected store, below vault/ of the data folder. A copy has its derived_file too:
+-- that is how it goes with its segment (I24).
+CREATE TABLE vault_copy (
+  derived_id INTEGER PRIMARY KEY REFERENCES derived_file (id) ON DELETE CASCADE,  -- its folder
+  segment_id INTEGER NOT NULL,               -- whose footage; derived_source says the same
+  state TEXT NOT NULL CHECK (state IN ('copying', 'whole', 'removing')),  -- removing: no hold covers it any more, and its file may be gone
+  file_name TEXT NOT NULL CHECK (file_name <> '' AND instr(file_name, '/') = 0),  -- of the footage in its folder
+  method TEXT CHECK (method IN ('reflink', 'hard-link', 'copy')),  -- how it was made; null until it is whole, like all that follows
+  size_bytes INTEGER CHECK (size_bytes > 0),  -- of the footage
+  sha256 TEXT,                               -- of the footage, read back from the disk
+  init_sha256 TEXT,                          -- of the initialisation segment beside it; null where it needs none
+  copied_us INTEGER,                         -- when it was whole
+  inode TEXT,                                -- of the copy: with its size and last write it tells that nobody touched it
+  mtime_us INTEGER,                          -- of the copy
+  source_inode TEXT,                         -- of the recorder's file that held just these bytes when last compared
+  source_size_bytes INTEGER,                 -- of that file; more than the copy where the recorder wrote on
+  source_mtime_us INTEGER,                   -- of that file
+  original TEXT NOT NULL DEFAULT 'there' CHECK (original IN ('there', 'grown', 'changed', 'gone')),  -- what became of that file
+  original_us INTEGER,                       -- since when it is not there as it was; null while it is
+  damaged_us INTEGER,                        -- when the copy was found not to be what it was; null while it is
+  CHECK (state <> 'whole' OR (method IS NOT NULL AND size_bytes IS NOT NULL AND sha256 IS NOT NULL AND copied_us IS NOT NULL
+    AND inode IS NOT NULL AND mtime_us IS NOT NULL AND source_inode IS NOT NULL AND source_size_bytes IS NOT NULL
+    AND source_mtime_us IS NOT NULL))
+) STRICT;
+CREATE INDEX vault_copy_by_segment ON vault_copy (segment_id);
+CREATE UNIQUE INDEX vault_copy_whole ON vault_copy (segment_id) WHERE state = 'whole';
+
+-- Copies that went apart from their segment: the record of it. Like `deletion`, without path, picture or name (I4).
+CREATE TABLE vault_removal (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,      -- never reused: the audit log names it
+  derived_id INTEGER NOT NULL,               -- the copy
+  segment_id INTEGER NOT NULL,               -- whose footage it was
+  camera_id TEXT NOT NULL,                   -- as the segment had it
+  start_us INTEGER NOT NULL,                 -- as the segment had it
+  end_us INTEGER NOT NULL,                   -- as the segment had it
+  size_bytes INTEGER NOT NULL,               -- of the copy
+  why TEXT NOT NULL CHECK (why IN ('hold-ended', 'replaced')),  -- no hold any more; or a newer copy of the same segment is whole
+  intended_us INTEGER NOT NULL,              -- when it was decided
+  done_us INTEGER                            -- when it was gone and its folder synced; null until then
+) STRICT;
+CREATE INDEX vault_removal_open ON vault_removal (derived_id) WHERE done_us IS NULL;
 
 -- A deletion, first as an intent and then as its own proof. Holds no path, picture or name (I4).
 CREATE TABLE deletion (

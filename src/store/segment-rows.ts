@@ -69,6 +69,9 @@ export const stampOf = `iif(s.missing_since_us IS NOT NULL, 'missing f ', iif(s.
 /** On disk as known, and not being deleted. */
 export const isIndexed = 's.missing_since_us IS NULL AND s.deleting = 0';
 
+/** Whether the vault has a whole copy of it. */
+export const isVaulted = `EXISTS (SELECT 1 FROM vault_copy v WHERE v.segment_id = s.id AND v.state = 'whole')`;
+
 /**
  * Columns of a `RawSegment`, where `s` is the segment and the others are joined as in `joinFolder` and `joinRest`; `folder` is
  * where the folder's path is taken from.
@@ -78,7 +81,8 @@ const columnsWith = (
 ): string => `s.id AS id, f.root_id, ${folder} || s.name, c.camera_id, s.start_us AS start_us,
   s.end_us, k.time_source, k.time_quality, s.time_disagreement_ms, s.size_bytes, ${inodeText}, s.mtime_us, k.container,
   k.codec, k.width, k.height, s.frames_per_1000_s, k.has_audio, s.truncated,
-  iif(s.missing_since_us IS NOT NULL, 'missing', iif(s.deleting, 'deleting', 'indexed')), s.first_seen_us`;
+  iif(s.missing_since_us IS NOT NULL, iif(${isVaulted}, 'vaulted', 'missing'), iif(s.deleting, 'deleting', 'indexed')),
+  s.first_seen_us`;
 export const columns = columnsWith('f.path');
 
 // CROSS JOIN is SQLite's way to say that the tables are read in this order: first the segments that are asked for.

@@ -9,6 +9,7 @@ import {
   folderIdOf,
   fromRaw,
   isIndexed,
+  isVaulted,
   joinFolder,
   joinRest,
   kindIdOf,
@@ -208,12 +209,14 @@ const longUs = 600_000_000;
 const longestUs = 7_200_000_000;
 
 /**
- * Segments of the cameras that have a frame in the range, by camera and start; not those that are missing. Where a segment that
+ * Segments of the cameras that have a frame in the range, by camera and start; not those that are missing, unless the vault has a
+ * copy. Where a segment that
  * reaches into the range began is not known; but all that are not long began less than `longUs` before it, all but the longest
  * less than `longestUs`, and of the longest there are few.
  */
 export function segmentsIn(db: Database, cameraIds: readonly string[], range: TimeRange): Segment[] {
-  const reaching = `WHERE s.camera_number = ${numberOf('@id')} AND s.end_us > @startUs AND s.missing_since_us IS NULL`;
+  const reaching = `WHERE s.camera_number = ${numberOf('@id')} AND s.end_us > @startUs
+    AND (s.missing_since_us IS NULL OR ${isVaulted})`;
   const sql = `${selectFrom()} ${reaching} AND s.start_us > @startUs - ${longUs} AND s.start_us < @endUs
      UNION ALL
      ${selectFrom('segment_long')} ${reaching} AND s.end_us - s.start_us >= ${longUs}

@@ -155,7 +155,7 @@ describe('what is there', () => {
 });
 
 describe('what is held and handed over', () => {
-  const facts = { ground: 'reported-offence' as const, journalNumber: 'J-1', reportedOn: '2026-06-01' };
+  const facts = { ground: 'reported-offence' as const, journalNumber: 'J-1', reportedOn: '2026-05-30' };
   const hold = { facts, reason: 'theft', wideReason: null, cameraIds: ['lobby'] };
 
   test.each([

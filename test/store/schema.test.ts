@@ -101,7 +101,7 @@ describe('migrations', () => {
       [8, '0008-brake.sql'],
       [9, '0009-retention-changes.sql'],
       [10, '0010-holds.sql'],
-      [11, '0011-reserved.sql'],
+      [11, '0011-vault.sql'],
       [12, '0012-reserved.sql'],
       [13, '0013-recorder-numbers.sql'],
     ]);
@@ -224,7 +224,7 @@ describe('SCHEMA.md', () => {
       .filter((name) => name.startsWith('table '))
       .map((name) => name.slice(6));
     for (const table of tables) expect(text, table).toContain(`\`${table}\``);
-    const sources = ['store/check.ts', 'retention/check-disk.ts'].map((name) =>
+    const sources = ['store/check.ts', 'retention/check-disk.ts', 'retention/vault/check-vault.ts'].map((name) =>
       readFileSync(new URL(`../../src/${name}`, import.meta.url), 'utf8'),
     );
     const reported = new Set(

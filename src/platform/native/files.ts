@@ -15,6 +15,8 @@ declare module './addon.js' {
     ): Promise<Settled[]>;
     fsyncDirectory(path: Buffer): Promise<void>;
     tryLock(fd: number): boolean | null;
+    lowerThreadPriority(): boolean;
+    dropFromCache(fd: number): boolean;
   }
 }
 
@@ -96,5 +98,20 @@ export function tryLock(fd: number): 'locked' | 'taken' | 'unknown' {
     return isLocked === null ? 'unknown' : isLocked ? 'locked' : 'taken';
   } catch (error) {
     throw fromNative(error, 'Locking a file');
+  }
+}
+
+/** From now on this thread alone reads, writes and runs behind everybody else. Never on the main thread. False: no such thing here. */
+export const lowerThreadPriority = (): boolean => native().lowerThreadPriority();
+
+/**
+ * Writes an open file to the disk and drops it from memory, so that what is read next comes from the disk. False where the file
+ * system keeps it in memory all the same (tmpfs). Waits for the disk. Throws `io-failed`.
+ */
+export function dropFromCache(fd: number): boolean {
+  try {
+    return native().dropFromCache(fd);
+  } catch (error) {
+    throw fromNative(error, 'Writing a file to the disk');
   }
 }

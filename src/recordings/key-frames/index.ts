@@ -5,12 +5,10 @@ import type { Store } from '../../store/audit-log.js';
 import { findKeyFrames, putKeyFrames, type KeyFrames } from '../../store/key-frames.js';
 import { defaultLimits, type ReadLimits } from '../containers/bounded-file.js';
 import { askReader } from '../reader-threads.js';
-import { initPathOf } from '../playable.js';
-import { fileOf, type RootPaths } from '../segment-file.js';
+import { initBeside } from '../playable.js';
+import { fileOf, type FilePlaces } from '../segment-file.js';
 
-export interface KeyFrameContext extends RootPaths {
-  readonly store: Pick<Store, 'db'>;
-}
+export type KeyFrameContext = FilePlaces;
 
 /**
  * The key frames of a segment. Bounded in bytes, reads, time and memory, whatever the file claims. Throws `media-unreadable`
@@ -24,7 +22,8 @@ export async function keyFramesOf(
   const { db } = ctx.store;
   const known = findKeyFrames(db, segment);
   if (known !== null) return known;
-  const found = await readApart(fileOf(ctx, segment), initPathOf(ctx, segment), segment, limits);
+  const path = await fileOf(ctx, segment);
+  const found = await readApart(path, initBeside(segment, path), segment, limits);
   putKeyFrames(db, segment, found);
   return found;
 }

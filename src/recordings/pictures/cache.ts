@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { canonicalJson, type Json } from '../../domain/canonical-json.js';
-import type { Segment, TimeRange } from '../../domain/segment.js';
+import { isThere, type Segment, type TimeRange } from '../../domain/segment.js';
 import { GatewayError, toGatewayError } from '../../errors.js';
 import { joinBeneath, partialSuffix } from '../../platform/durable-file.js';
 import type { Database } from '../../store/database.js';
@@ -97,7 +97,11 @@ function begin(ctx: PictureContext, look: Look, ask: PictureAsk, path: string): 
 }
 
 function assertThere(db: Database, segmentIds: readonly number[]): void {
-  if (segmentIds.every((id) => findById(db, id)?.state === 'indexed')) return;
+  const here = (id: number): boolean => {
+    const segment = findById(db, id);
+    return segment !== null && isThere(segment);
+  };
+  if (segmentIds.every(here)) return;
   throw new GatewayError('footage-gone', 'This footage is being deleted, or was.', {
     remedy: 'Look at the coverage: the deletion records say when.',
   });

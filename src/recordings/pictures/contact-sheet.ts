@@ -127,10 +127,12 @@ async function framesOf(
   const frames = new Map<Aimed, GrabbedFrame>();
   const { signal } = look;
   await inTurns(batchesOf(aims), async (batch) => {
-    const requests = batch.map(({ shown: { segment }, aim }) => ({
-      ...{ input: fileOf(ctx, segment), atS: aim.offsetUs / 1e6, keyFrame: aim.keyFrame },
-      ...{ maxWidth: cellWidth, maxHeight: cellHeight, signal },
-    }));
+    const requests = await Promise.all(
+      batch.map(async ({ shown: { segment }, aim }) => ({
+        ...{ input: await fileOf(ctx, segment), atS: aim.offsetUs / 1e6, keyFrame: aim.keyFrame },
+        ...{ maxWidth: cellWidth, maxHeight: cellHeight, signal },
+      })),
+    );
     const grabbed = await grabFrames(requests, signal).catch((error: unknown) => {
       if (toGatewayError(error).code === 'media-unreadable') return [];
       throw error;

@@ -2,7 +2,7 @@
 import { coverRange, type Shown } from '../../domain/coverage.js';
 import { gapToleranceUs } from '../../domain/manifest.js';
 import { fateOf } from '../../domain/retention.js';
-import type { TimeRange } from '../../domain/segment.js';
+import { isThere, type TimeRange } from '../../domain/segment.js';
 import type { WallSegment } from '../../domain/wall-clock.js';
 import { getCamera } from '../../store/cameras.js';
 import { activeHolds } from '../../store/holds.js';
@@ -30,7 +30,7 @@ export function lookable(
   let due = 0;
   const there = segmentsShowing(db, [...policies.keys()], range).filter((segment) => {
     const policy = policies.get(segment.cameraId);
-    if (segment.state !== 'indexed' || policy === undefined) return false;
+    if (!isThere(segment) || policy === undefined) return false;
     const shown = { ...segment, endUs: segment.latestEndUs };
     const isDue = fateOf(shown, policy, holds, nowUs, ctx.marginUs).verdict === 'delete';
     if (isDue) due += 1;
