@@ -149,6 +149,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         ...(root.seenAs !== undefined && { seenAs: root.seenAs }),
       })),
       quietMs: config.recordings.quietSeconds * 1000,
+      ...(options.clock === undefined && { uptime: systemUptime }),
       registerCamera: (note, cameraId, label) => {
         registerFoundCamera(store, note, cameraId, label);
       },
@@ -195,6 +196,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       redaction: redactionOf(config),
       zonesOf: (cameraId) => config.cameras.find(({ id }) => id === cameraId)?.zones ?? [],
       packageDays: config.disclosure.packageDays,
+      ...(options.clock === undefined && { synchronised: () => clockSynchronised() }),
       packageKey: keys.package,
       audit: { origin, privateKey: keys.audit },
       version,

@@ -29,6 +29,7 @@ export const rights = {
   'retention.confirm': ['admin', 'legal', 'security'],
   'policy.propose': ['admin'],
   'policy.confirm': ['admin', 'legal'],
+  'camera.audio': ['legal'],
   'task.close': ['admin', 'legal'],
   'report.read': ['legal', 'admin', 'auditor'],
   'audit.read': ['auditor', 'legal'],

@@ -7,6 +7,7 @@ import type { Note } from '../store/audit-log.js';
 import { findCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
 import { findQuarantine, hasQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
+import { noteReceiveClock } from '../store/receive-clock.js';
 import { insertAllIfNew } from '../store/segment-inserts.js';
 import { anyMissing, findByPath, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
 import { putClocks } from '../store/segment-clocks.js';
@@ -84,10 +85,11 @@ export function ingest(ctx: RecordingsContext, root: RecordingRoot, batch: reado
 
 /** Adds what is new, renews what the index has already, and keeps the clocks of either. */
 function enter(
-  { store: { db, clock } }: RecordingsContext,
+  { store: { db, clock }, uptime }: RecordingsContext,
   fresh: ReadonlyMap<string, Extract<Examined, { kind: 'segment' }>>,
   result: Ingested,
 ): void {
+  if (fresh.size > 0) noteReceiveClock(db, { wallUs: clock.nowUs(), boot: uptime?.() ?? null });
   const known = insertAllIfNew(
     db,
     [...fresh.values()].map(({ segment }) => segment),

@@ -112,7 +112,7 @@ describe('months', () => {
   });
 });
 
-describe('the report', () => {
+describe('C16 the report', () => {
   test('says what was deleted in the month, how late, what was missed, held and refused', async () => {
     const made = await monthOf();
     const report = await build(made);

@@ -219,7 +219,7 @@ async function several<T>(items: readonly T[], work: (item: T) => Promise<void>)
   await Promise.all([next(), next(), next()]);
 }
 
-describe('killed with SIGKILL', () => {
+describe('C6 killed with SIGKILL', () => {
   test('at every step of a sweep', { timeout: 300_000 }, async () => {
     const { site, before, steps } = await sweepKilledAt(-1);
     expect(await restartAndJudge(site, before, checkpointsOf(site.dir))).toEqual(dueFiles.map(() => 'unlinked'));

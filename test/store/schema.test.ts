@@ -90,6 +90,7 @@ describe('migrations', () => {
       [7, '0007-segment-clocks.sql'],
       [8, '0008-brake.sql'],
       [9, '0009-retention-changes.sql'],
+      [12, '0012-camera-facts-and-clocks.sql'],
     ]);
   });
 
