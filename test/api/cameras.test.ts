@@ -77,6 +77,7 @@ describe('the disk itself', () => {
         },
       ],
       findings: [],
+      copies: [],
       problems: [],
     });
     const camera = await lobby(world);

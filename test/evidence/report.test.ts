@@ -86,6 +86,7 @@ async function monthOf(): Promise<TestStore & { root: string }> {
       { cameraId: 'lobby', files: 2, oldest: null, oldestHeld: null, held: 1, overLimit: 0, due: 0, notIndexed: 0 },
     ],
     findings: [],
+    copies: [],
     problems: [],
   });
   made.nowUs = october.endUs + hour;
