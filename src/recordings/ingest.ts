@@ -151,9 +151,10 @@ function knowCamera(ctx: RecordingsContext, note: Note, cameraId: string, label:
   if (camera === null) ctx.registerCamera(note, cameraId, label);
   else if (!classRules[camera.class].mayRecord) {
     openTask(db, {
-      kind: 'recording-on-live-only-camera',
+      // The task that a sweep opens too, and closes once nothing is left of it.
+      kind: 'live-only-recorded',
       subject: `camera:${cameraId}`,
-      detail: `Camera "${cameraId}" may not record, but recordings of it were found. Stop the recorder and tell legal.`,
+      detail: `Camera "${camera.label}" may show and not record, and recordings of it were found. Stop its recording in the VMS, and tell legal. What is there is neither held nor handed over, and goes like any other footage at the latest.`,
       createdUs: clock.nowUs(),
     });
   }

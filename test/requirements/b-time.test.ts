@@ -108,7 +108,7 @@ describe('B4 of each segment the gateway knows device time, receive time by two 
     site.put('2026-07-01/10/lobby/00.00.mp4', '2026-07-01T10:00:06Z');
     await scanRoots(ctx);
     const [first] = [...segmentsOfRoot(site.ctx.store.db, 'nvr')];
-    expect(first).toMatchObject({ timeSource: 'name-utc', timeQuality: expect.any(String) });
+    expect(first).toMatchObject({ timeSource: 'name-utc', timeQuality: expect.any(String) as unknown });
     expect(receivedAt(site.ctx.store.db, first?.id ?? 0)).toEqual({
       wallUs: first?.firstSeenUs,
       boot: { bootId: 'b1', uptimeUs },
