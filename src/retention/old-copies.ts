@@ -4,8 +4,8 @@
  * on the same file system. Nothing in them is changed: the gateway may not, and most cannot be changed at all. What leaves no
  * folder behind (LVM and storage-array snapshots, volume shadow copies, backups) cannot be seen from here.
  */
-import { lstat, readdir, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, readdir, realpath, statfs } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { toGatewayError } from '../errors.js';
 import { readStamp, walkTree } from '../platform/tree-walk.js';
 
@@ -29,8 +29,10 @@ const subvolumeInode = 256n;
 export const isSubvolume = (filesystemType: number, inode: bigint): boolean =>
   filesystemType === btrfsType && inode === subvolumeInode;
 
-/** Entries looked at in one place: many snapshots of a large archive would take days. */
+/** Entries looked at in one place: the trash of a file server can be larger than the archive. */
 const maxEntries = 500_000;
+/** Snapshots of one place, each of which may hold the whole root. */
+const maxSnapshots = 1000;
 /** Folders of a path that a layout is asked about, from its end. */
 const maxTail = 10;
 
@@ -71,28 +73,53 @@ const footageName = /\.(?:mp4|m4s|mkv|ts|avi|mov|webm|mjpe?g|264|265|jpe?g|png|w
 /** Looks into every such place of a root. Places without footage are left out. Throws `interrupted` on abort. */
 export async function findOldCopies(ctx: CopiesContext): Promise<OldCopies[]> {
   const found: OldCopies[] = [];
-  for (const { place, kind } of await placesOf(ctx.root.path)) {
+  let places: Place[];
+  let rootPath = ctx.root.path;
+  try {
+    rootPath = await realpath(ctx.root.path);
+    places = await placesOf(rootPath);
+  } catch (thrown) {
+    // The root went away between the walk and this look: that is no answer.
+    const unseen = toGatewayError(thrown).message;
+    return [{ rootId: ctx.root.id, place: rootPath, kind: 'snapshot', files: 0, overLimit: 0, oldest: null, unseen }];
+  }
+  for (const one of places) {
     ctx.signal?.throwIfAborted();
-    const seen = await lookInto(ctx, place, kind);
+    const seen = await lookInto(ctx, one, rootPath);
     if (seen.files > 0 || seen.unseen !== null) found.push(seen);
   }
   return found;
 }
 
+interface Place {
+  readonly place: string;
+  readonly kind: CopyKind;
+  /** The way from the folder that holds it to the root; empty in the root itself. */
+  readonly way: string;
+}
+
 /** Where copies may be: below the root, and below each folder above it down from the mount point. */
-async function placesOf(rootPath: string): Promise<{ place: string; kind: CopyKind }[]> {
-  const places: { place: string; kind: CopyKind }[] = [];
-  const { dev } = await lstat(rootPath, { bigint: true });
+async function placesOf(rootPath: string): Promise<Place[]> {
+  const places: Place[] = [];
   for (let folder = rootPath; ; folder = dirname(folder)) {
+    const way = relative(folder, rootPath);
     for (const kind of copyKinds) {
       for (const name of placesByName[kind]) {
-        if (await isFolder(join(folder, name))) places.push({ place: join(folder, name), kind });
+        if (await isFolder(join(folder, name))) places.push({ place: join(folder, name), kind, way });
       }
     }
-    places.push(...(await unnamedIn(folder, rootPath)));
-    const above = dirname(folder);
-    if (above === folder || (await lstat(above, { bigint: true })).dev !== dev) return places;
+    places.push(...(await unnamedIn(folder, rootPath, way)));
+    if (!(await goesOn(folder))) return places;
   }
+}
+
+/** Whether the folder above is on the same file system; each subvolume of btrfs looks like one of its own. */
+async function goesOn(folder: string): Promise<boolean> {
+  const above = dirname(folder);
+  if (above === folder) return false;
+  const [here, there] = [await lstat(folder, { bigint: true }), await lstat(above, { bigint: true })];
+  if (here.dev === there.dev) return true;
+  return isSubvolume((await statfs(folder)).type, here.ino) && (await statfs(above)).type === btrfsType;
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -105,16 +132,16 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 /** Bins of users, and subvolumes beside the way to the root. */
-async function unnamedIn(folder: string, rootPath: string): Promise<{ place: string; kind: CopyKind }[]> {
-  const places: { place: string; kind: CopyKind }[] = [];
+async function unnamedIn(folder: string, rootPath: string, way: string): Promise<Place[]> {
+  const places: Place[] = [];
   try {
     const { type } = await statfs(folder);
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const place = join(folder, entry.name);
       if (!entry.isDirectory() || `${rootPath}/`.startsWith(`${place}/`)) continue;
-      if (userBin.test(entry.name)) places.push({ place, kind: 'recycle-bin' });
+      if (userBin.test(entry.name)) places.push({ place, kind: 'recycle-bin', way });
       else if (type === btrfsType && isSubvolume(type, (await lstat(place, { bigint: true })).ino)) {
-        places.push({ place, kind: 'snapshot' });
+        places.push({ place, kind: 'snapshot', way });
       }
     }
   } catch {
@@ -123,52 +150,85 @@ async function unnamedIn(folder: string, rootPath: string): Promise<{ place: str
   return places;
 }
 
-async function lookInto(ctx: CopiesContext, place: string, kind: CopyKind): Promise<OldCopies> {
-  const { root, nowUs } = ctx;
-  const seen = { files: 0, overLimit: 0, oldest: null as OldCopies['oldest'], unseen: null as string | null };
-  // What lies in a bin of the root itself was in the root; above it only what is known as footage is ours.
-  const isOurs = place.startsWith(`${root.path}/`) || kind === 'lost-and-found';
-  let entries = 0;
-  try {
-    for await (const batch of walkTree(place, '', ctx.signal)) {
-      entries += batch.length / 2;
-      for (let at = 0; at + 1 < batch.length; at += 2) {
-        const path = batch[at] ?? '';
-        const record = readStamp(batch[at + 1] ?? '');
-        if (record.kind === 'unreadable') seen.unseen ??= `${path} cannot be read: ${record.reason}`;
-        if (record.kind !== 'name' || !record.facts.isFile) continue;
-        const age = ageIn(
-          ctx,
-          path,
-          Math.min(record.facts.mtimeUs, nowUs),
-          isOurs && (kind === 'lost-and-found' || footageName.test(path)),
-        );
-        if (age === null) continue;
-        seen.files += 1;
-        const legalUs = ctx.legalUsOf(age);
-        if (legalUs === null) continue;
-        if (nowUs >= legalUs) seen.overLimit += 1;
-        if (seen.oldest === null || age.startUs < seen.oldest.startUs) seen.oldest = { ...age, path, legalUs };
-      }
-      if (entries > maxEntries) {
-        seen.unseen = `more than ${maxEntries} files: the rest was not looked at`;
-        break;
-      }
+/**
+ * Where in a place the root is, as paths below the place. A snapshot has the whole file system as it was, the root at its old path
+ * among the rest; a bin mixes all of it, and is gone through in full.
+ */
+async function partsOf({ place, kind, way }: Place): Promise<{ parts: string[]; tooMany: boolean }> {
+  if (kind !== 'snapshot' || way === '') return { parts: [''], tooMany: false };
+  const snapshots = (await readdir(place, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  const steps = way.split('/');
+  const parts: string[] = [];
+  for (const base of ['', ...snapshots.slice(0, maxSnapshots).flatMap(({ name }) => [name, `${name}/snapshot`])]) {
+    for (let from = 0; from < steps.length; from += 1) {
+      const part = join(base, ...steps.slice(from));
+      if (!(await isFolder(join(place, part)))) continue;
+      parts.push(part);
+      break;
     }
+  }
+  return { parts, tooMany: snapshots.length > maxSnapshots };
+}
+
+async function lookInto(ctx: CopiesContext, one: Place, rootPath: string): Promise<OldCopies> {
+  const { place, kind } = one;
+  const seen = { files: 0, overLimit: 0, oldest: null as OldCopies['oldest'], unseen: null as string | null };
+  try {
+    const { parts, tooMany } = await partsOf(one);
+    if (tooMany) seen.unseen = `more than ${maxSnapshots} snapshots: the rest was not looked at`;
+    for (const part of parts) await lookAlong(ctx, one, part, rootPath, seen);
   } catch (thrown) {
     const error = toGatewayError(thrown);
     if (error.code === 'interrupted') throw thrown;
     // Where fsck puts what it finds only root may look; it is there, and empty, on every ext4 disk.
     if (kind !== 'lost-and-found') seen.unseen = error.message;
   }
-  return { rootId: root.id, place, kind, ...seen };
+  return { rootId: ctx.root.id, place, kind, ...seen };
+}
+
+type Seen = { -readonly [K in 'files' | 'overLimit' | 'oldest' | 'unseen']: OldCopies[K] };
+
+async function lookAlong(
+  ctx: CopiesContext,
+  { place, kind }: Place,
+  part: string,
+  rootPath: string,
+  seen: Seen,
+): Promise<void> {
+  // What lies where the root was, or in a bin of the root, was in it; of anything else only what has a name of ours.
+  const isOurs = part !== '' || place.startsWith(`${rootPath}/`);
+  let entries = 0;
+  for await (const batch of walkTree(join(place, part), '', ctx.signal)) {
+    for (let at = 0; at + 1 < batch.length; at += 2) {
+      const path = batch[at] ?? '';
+      const record = readStamp(batch[at + 1] ?? '');
+      if (record.kind === 'unreadable') seen.unseen ??= `${join(part, path)} cannot be read: ${record.reason}`;
+      if (record.kind !== 'name' || !record.facts.isFile) continue;
+      const byWrite = kind === 'lost-and-found' || (isOurs && footageName.test(path));
+      const age = ageIn(ctx, path, Math.min(record.facts.mtimeUs, ctx.nowUs), byWrite);
+      if (age === null) continue;
+      seen.files += 1;
+      const legalUs = ctx.legalUsOf(age);
+      if (legalUs === null) continue;
+      if (ctx.nowUs >= legalUs) seen.overLimit += 1;
+      if (seen.oldest === null || age.startUs < seen.oldest.startUs) {
+        seen.oldest = { ...age, path: join(part, path), legalUs };
+      }
+    }
+    entries += batch.length / 2;
+    // A bin has an end somewhere. A snapshot is as large as the root, which is walked in full too.
+    if (kind !== 'snapshot' && entries > maxEntries) {
+      seen.unseen = `more than ${maxEntries} files: the rest was not looked at`;
+      return;
+    }
+  }
 }
 
 /**
- * By its name as it was in the root, whatever folders a snapshot or a bin puts before that; else by its last write where it is
- * ours. A template may take any folder for a part of a camera's name, so a camera of the register wins.
+ * By its name as it was in the root, whatever folders a snapshot or a bin puts before that; else by its last write where
+ * that has to do. A template may take any folder for a part of a camera's name, so a camera of the register wins.
  */
-function ageIn(ctx: CopiesContext, path: string, writeUs: number, isOurs: boolean): CopyAge | null {
+function ageIn(ctx: CopiesContext, path: string, writeUs: number, byWrite: boolean): CopyAge | null {
   const parts = path.split('/');
   let named: CopyAge | null = null;
   for (let above = parts.length - 1; above >= Math.max(0, parts.length - maxTail); above -= 1) {
@@ -177,5 +237,5 @@ function ageIn(ctx: CopiesContext, path: string, writeUs: number, isOurs: boolea
     named ??= { ...age, source: 'name' };
     if (ctx.isKnown(age.cameraId)) return { ...age, source: 'name' };
   }
-  return named ?? (isOurs ? { cameraId: null, startUs: writeUs, source: 'last-write' } : null);
+  return named ?? (byWrite ? { cameraId: null, startUs: writeUs, source: 'last-write' } : null);
 }
