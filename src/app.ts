@@ -156,6 +156,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
         ...(root.seenAs !== undefined && { seenAs: root.seenAs }),
       })),
       quietMs: config.recordings.quietSeconds * 1000,
+      ...(options.clock === undefined && { uptime: systemUptime }),
       registerCamera: (note, cameraId, label) => {
         registerFoundCamera(store, note, cameraId, label);
       },
@@ -205,6 +206,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
       redaction: redactionOf(config),
       zonesOf: (cameraId) => config.cameras.find(({ id }) => id === cameraId)?.zones ?? [],
       packageDays: config.disclosure.packageDays,
+      ...(options.clock === undefined && { synchronised: () => clockSynchronised() }),
       packageKey: keys.package,
       audit: { origin, privateKey: keys.audit },
       version,

@@ -3,7 +3,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, resolve, sep } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
-import { assertPolicy, cameraClasses } from './domain/camera.js';
+import { assertAudioBasis, assertPolicy, cameraAreas, cameraClasses, polcamStatuses } from './domain/camera.js';
 import { minMarginUs } from './domain/retention.js';
 import { GatewayError, toGatewayError } from './errors.js';
 import { zonesForm } from './redaction/forms.js';
@@ -71,7 +71,11 @@ const schema = z.strictObject({
         retentionDays: z.number().default(30),
         retentionReason: z.string().optional(),
         purpose: z.string().trim().min(1).optional(),
+        area: z.enum(cameraAreas).default('unspecified'),
+        signs: z.string().trim().min(1).max(1000).optional(),
+        polcam: z.enum(polcamStatuses).default('unknown'),
         audio: z.boolean().default(false),
+        audioBasis: z.string().trim().min(1).max(2000).optional(),
         substreams: z.array(id).max(16).default([]),
         zones: zonesForm.default([]),
         onvif: z
@@ -141,6 +145,7 @@ const schema = z.strictObject({
       targets: z.array(z.string().min(1)).default([]),
     })
     .prefault({}),
+  clocks: z.strictObject({ everyMinutes: z.number().min(1).max(1440).default(60) }).prefault({}),
   audit: z
     .strictObject({
       origin: z
@@ -343,6 +348,12 @@ export function parseConfig(text: string, file: string): Config {
     } catch (error) {
       const { message, remedy } = toGatewayError(error);
       fault(at('cameras', index, 'retentionDays'), `${message} ${remedy ?? ''}`.trim());
+    }
+    try {
+      assertAudioBasis(camera.id, camera.audio, camera.audioBasis ?? null);
+    } catch (error) {
+      const { message, remedy } = toGatewayError(error);
+      fault(at('cameras', index, 'audio'), `${message} ${remedy ?? ''}`.trim());
     }
   });
   config.roots.forEach((root, index) => {

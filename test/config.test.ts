@@ -45,7 +45,7 @@ describe('config/gateway.yaml is the reference', () => {
   it('states every key there is, with its default', () => {
     const stated = parse(uncommented) as Record<string, Record<string, unknown>>;
     const defaults = read(smallest) as unknown as Record<string, Record<string, unknown>>;
-    for (const section of ['recordings', 'retention', 'redaction', 'disclosure', 'discovery', 'api', 'log']) {
+    for (const section of ['recordings', 'retention', 'redaction', 'disclosure', 'discovery', 'clocks', 'api', 'log']) {
       expect({ [section]: stated[section] }).toEqual({ [section]: defaults[section] });
     }
     expect(Object.keys(stated).sort()).toEqual(
@@ -58,7 +58,8 @@ describe('config/gateway.yaml is the reference', () => {
     for (const [key, value] of Object.entries(known ?? {})) {
       if (key !== 'id') expect({ [key]: camera[key] }).toEqual({ [key]: value });
     }
-    for (const key of ['label', 'retentionReason', 'purpose', 'onvif']) expect(uncommented).toContain(`${key}:`);
+    for (const key of ['label', 'retentionReason', 'purpose', 'signs', 'audioBasis', 'onvif'])
+      expect(uncommented).toContain(`${key}:`);
   });
 
   it('shows a zone as it is written', () => {

@@ -1,6 +1,6 @@
 /** What the API answers, for the page to be compiled against; it imports nothing but types. Every `…Us` goes out with its ISO twin beside it. */
 import type { AuditEvent } from '../domain/audit-event.js';
-import type { CameraClass, RecipientKind } from '../domain/camera.js';
+import type { CameraClass, CameraFacts, CameraGap, RecipientKind } from '../domain/camera.js';
 import type { DisclosureGround } from '../domain/disclosure.js';
 import type { Hold, HoldGround } from '../domain/hold.js';
 import type { Overlap } from '../domain/mask-overlaps.js';
@@ -76,6 +76,9 @@ export interface CameraView {
     readonly audioAllowed: boolean;
     readonly source: string;
   };
+  readonly facts: CameraFacts;
+  /** What the entry does not say yet and should. */
+  readonly missing: readonly CameraGap[];
   readonly device: CameraDevice;
   readonly clock: CameraRow['clock'];
   readonly footage: {

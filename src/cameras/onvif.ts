@@ -164,6 +164,25 @@ export async function readCamera(address: string, options: SessionOptions = {}):
   }
 }
 
+/** Asks for the time alone, which needs no credentials. Throws as `readCamera`; no answer is a problem. */
+export async function readCameraClock(
+  address: string,
+  options: SessionOptions = {},
+): Promise<{ readonly clock: CameraClock | null; readonly problems: readonly Problem[] }> {
+  const url = deviceServiceUrl(address);
+  const problems: Problem[] = [];
+  try {
+    const answer = await openSession(url, options).ask('GetSystemDateAndTime', (cam, done) => {
+      cam.getSystemDateAndTime(done);
+    });
+    return { clock: readClock(answer, url, problems), problems };
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    const remedy = error.remedy ?? 'Report this as a fault of the gateway.';
+    return { clock: null, problems: [{ address: url, what: error.message, remedy }] };
+  }
+}
+
 /** The device service URL that `address` means. Throws `config-invalid`. */
 export function deviceServiceUrl(address: string): string {
   const url = serviceUrl(/^[a-z]+:\/\//i.test(address) ? address : `http://${address}`);

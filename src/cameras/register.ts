@@ -1,16 +1,30 @@
 /** The register of cameras: what the configuration says of them, and what the devices say of themselves. */
-import { assertPolicy, defaultPolicy, type CameraClass, type CameraPolicy } from '../domain/camera.js';
+import {
+  assertPolicy,
+  defaultPolicy,
+  type CameraClass,
+  type CameraFacts,
+  type CameraPolicy,
+} from '../domain/camera.js';
+import { polcamTask, polcamTaskKind } from '../domain/polcam.js';
 import { directionOf, type Period } from '../domain/retention-change.js';
 import { listCameras, noDevice, putCamera, type CameraDevice, type CameraRow } from '../store/cameras.js';
 import { extendHolds } from '../store/holds.js';
-import { configuredPeriod, rememberConfigured } from '../store/retention-changes.js';
+import {
+  configuredCameras,
+  configuredPeriod,
+  forgetConfigured,
+  rememberConfigured,
+} from '../store/retention-changes.js';
 import { listSubstreams, putSubstream, removeSubstream, type Substream } from '../store/substreams.js';
 import { closeTask, openTask } from '../store/tasks.js';
 import type { Note, Store } from '../store/audit-log.js';
 import { toGatewayError } from '../errors.js';
 import type { Problem } from './discovery.js';
 import { identifyDevices, usableMac, usableSerial } from './identity.js';
+import { audioTaskKind } from './audio-basis.js';
 import type { FoundCamera } from './index.js';
+import { keepMeasurement } from './measure-clocks.js';
 
 /** A camera as the configuration names it. */
 export interface ConfiguredCamera {
@@ -21,6 +35,10 @@ export interface ConfiguredCamera {
   readonly retentionReason?: string | undefined;
   readonly purpose?: string | undefined;
   readonly audio: boolean;
+  readonly audioBasis?: string | undefined;
+  readonly area?: CameraFacts['area'] | undefined;
+  readonly signs?: string | undefined;
+  readonly polcam?: CameraFacts['polcam'] | undefined;
   /** What recorders call the same camera once more. Each is kept by the rule of the camera. */
   readonly substreams?: readonly string[] | undefined;
   readonly onvif?:
@@ -57,7 +75,14 @@ export function applyConfiguredCameras(
   inFile.forEach(assertPolicy);
   const named = inFile.map((camera) => {
     const before = known.get(camera.cameraId);
-    if (before === undefined) return camera;
+    if (before === undefined) {
+      if (camera.class !== 'other-purpose') return camera;
+      // A period of one's own is approved by legal. Until then the shortest limit of the law is its limit.
+      const { class: name, retentionDays } = camera;
+      result.periods.push({ configured: { class: name, retentionDays }, policy: camera });
+      const days = Math.min(retentionDays, defaultPolicy.retentionDays);
+      return { ...camera, class: defaultPolicy.class, retentionDays: days };
+    }
     const said = configuredPeriod(store.db, camera.cameraId);
     // The same as ever: whatever is in force was decided elsewhere since.
     if (said?.class === camera.class && said.retentionDays === camera.retentionDays) return keepPeriod(camera, before);
@@ -78,20 +103,29 @@ export function applyConfiguredCameras(
       const label = `${camera.label ?? camera.id} / ${id}`;
       const stream = desired({ ...camera, id, label, onvif: undefined }, known.get(id) ?? null, store.clock.nowUs());
       return [
-        { ...stream, class: main.class, retentionDays: main.retentionDays, retentionReason: main.retentionReason },
+        {
+          ...stream,
+          ...{ class: main.class, retentionDays: main.retentionDays, retentionReason: main.retentionReason },
+          ...{ audioAllowed: main.audioAllowed, facts: main.facts },
+        },
       ];
     });
   });
   const wanted = [...named, ...streamsOf];
   const stale = wanted.filter((camera) => JSON.stringify(camera) !== JSON.stringify(known.get(camera.cameraId)));
   const streams = streamChanges(store, cameras);
-  if (stale.length === 0 && streams.put.length === 0 && streams.gone.length === 0) return result;
+  const isStream = new Set(streamsOf.map(({ cameraId }) => cameraId));
+  const inConfiguration = new Set(wanted.map(({ cameraId }) => cameraId));
+  const removed = configuredCameras(store.db).filter((id) => !inConfiguration.has(id));
+  const wasStream = new Set(listSubstreams(store.db).map(({ streamId }) => streamId));
+  if ([stale, streams.put, streams.gone, removed].every(({ length }) => length === 0)) return result;
   store.act('gateway', (note) => {
     for (const camera of stale) {
       const before = known.get(camera.cameraId);
       releaseDevice(store, note, camera);
       putCamera(store.db, camera);
       closeTask(store.db, 'camera-needs-policy', `camera:${camera.cameraId}`, store.clock.nowUs());
+      if (!isStream.has(camera.cameraId)) askForPeople(store, camera, before ?? null, cameras);
       if (before === undefined) {
         rememberConfigured(store.db, camera.cameraId, camera);
         result.registered += 1;
@@ -100,6 +134,14 @@ export function applyConfiguredCameras(
         result.changed += 1;
         note('camera.changed', `camera:${camera.cameraId}`, { from: policyOf(before), to: policyOf(camera) });
       }
+    }
+    for (const cameraId of removed) {
+      forgetConfigured(store.db, cameraId);
+      const camera = known.get(cameraId);
+      const task =
+        camera === undefined || wasStream.has(cameraId) ? null : polcamTask(camera, 'removed', store.clock.nowUs());
+      if (task !== null) openTask(store.db, task);
+      note('camera.changed', `camera:${cameraId}`, { configured: null });
     }
     for (const { streamId } of streams.gone) {
       removeSubstream(store.db, streamId);
@@ -113,6 +155,32 @@ export function applyConfiguredCameras(
     }
   });
   return result;
+}
+
+/** What legal and whoever speaks to the police have to do about an entry that is new or another one. */
+function askForPeople(
+  { db, clock }: Store,
+  camera: CameraRow,
+  before: CameraRow | null,
+  inFile: readonly ConfiguredCamera[],
+): void {
+  const nowUs = clock.nowUs();
+  const { cameraId, facts } = camera;
+  const subject = `camera:${cameraId}`;
+  const place = ({ label, facts: { area, signs } }: CameraRow): string => JSON.stringify([label, area, signs]);
+  const isNew = before === null || !before.adopted;
+  if (isNew || place(before) !== place(camera)) {
+    const task = polcamTask(camera, isNew ? 'added' : 'moved', nowUs);
+    if (task !== null) openTask(db, task);
+  } else if (before.facts.polcam !== facts.polcam && facts.polcam !== 'unknown') {
+    closeTask(db, polcamTaskKind, subject, nowUs);
+  }
+  const wantsAudio = inFile.find(({ id }) => id === cameraId)?.audio === true;
+  if (!wantsAudio) closeTask(db, audioTaskKind, subject, nowUs);
+  else if (!camera.audioAllowed && (isNew || before.facts.audioBasis !== facts.audioBasis)) {
+    const detail = `The configuration asks for sound of camera "${cameraId}". It stays off until legal has approved the basis that is written there: tredive camera audio ${cameraId} --approve --user NAME`;
+    openTask(db, { kind: audioTaskKind, subject, detail, createdUs: nowUs });
+  }
 }
 
 const keepPeriod = (camera: CameraRow, { class: name, retentionDays, retentionReason }: CameraRow): CameraRow => ({
@@ -156,6 +224,9 @@ function streamChanges(store: Store, cameras: readonly ConfiguredCamera[]): { pu
 
 function desired(camera: ConfiguredCamera, before: CameraRow | null, nowUs: number): CameraRow {
   const device = before?.device ?? noDevice;
+  const audioBasis = camera.audio ? (camera.audioBasis ?? null) : null;
+  // What legal approved is this very text.
+  const audioStays = before?.audioAllowed === true && audioBasis !== null && before.facts.audioBasis === audioBasis;
   return {
     cameraId: camera.id,
     label: camera.label ?? camera.id,
@@ -163,7 +234,7 @@ function desired(camera: ConfiguredCamera, before: CameraRow | null, nowUs: numb
     retentionDays: camera.retentionDays,
     retentionReason: camera.retentionReason ?? null,
     purpose: camera.purpose ?? camera.class,
-    audioAllowed: camera.audio,
+    audioAllowed: audioStays,
     origin: 'config',
     adopted: true,
     device: {
@@ -174,6 +245,13 @@ function desired(camera: ConfiguredCamera, before: CameraRow | null, nowUs: numb
     },
     clock: before?.clock ?? null,
     createdUs: before?.createdUs ?? nowUs,
+    facts: {
+      area: camera.area ?? 'unspecified',
+      signs: camera.signs ?? null,
+      polcam: camera.polcam ?? 'unknown',
+      audioBasis,
+      audioApprovedBy: audioStays ? before.facts.audioApprovedBy : null,
+    },
   };
 }
 
@@ -295,7 +373,9 @@ function renew(store: Store, camera: CameraRow, device: FoundCamera): void {
     (key) => facts[key as keyof CameraDevice] !== camera.device[key as keyof CameraDevice],
   );
   store.act('gateway', (note) => {
-    putCamera(store.db, { ...camera, device: facts, clock: clockFacts(device, nowUs) ?? camera.clock });
+    const measured = clockFacts(device, nowUs);
+    putCamera(store.db, { ...camera, device: facts, clock: measured ?? camera.clock });
+    if (measured !== null) keepMeasurement(store, { cameraId: camera.cameraId, clock: 'camera', ...measured });
     note('camera.discovered', `camera:${camera.cameraId}`, { changed, clockOffsetMs: device.clockOffsetMs });
   });
 }
@@ -311,6 +391,7 @@ function registerNew(store: Store, device: FoundCamera): string {
   let cameraId = base;
   for (let number = 2; taken.has(cameraId); number += 1) cameraId = `${base}-${number}`;
   const nowUs = store.clock.nowUs();
+  const measured = clockFacts(device, nowUs);
   store.act('gateway', (note) => {
     putCamera(store.db, {
       cameraId,
@@ -321,9 +402,10 @@ function registerNew(store: Store, device: FoundCamera): string {
       origin: 'discovery',
       adopted: false,
       device: deviceFacts(device, noDevice),
-      clock: clockFacts(device, nowUs),
+      clock: measured,
       createdUs: nowUs,
     });
+    if (measured !== null) keepMeasurement(store, { cameraId, clock: 'camera', ...measured });
     askForPolicy(
       store,
       cameraId,

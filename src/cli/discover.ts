@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { discoverCameras, type DiscoverOptions, type NamedCamera } from '../cameras/index.js';
 import { registerDiscovered } from '../cameras/register.js';
+import type { MeasureOptions } from '../cameras/measure-clocks.js';
 import type { Config } from '../config.js';
 import { toGatewayError } from '../errors.js';
 import { count, define, table, withGateway, type CommonOptions } from './command.js';
@@ -21,6 +22,16 @@ export function discoveryOptions(config: Config): DiscoverOptions {
     ];
   });
   return { timeoutMs: config.discovery.seconds * 1000, targets: config.discovery.targets, named };
+}
+
+/** How each camera of the register is asked for its time: as the configuration says, else where discovery met it last. */
+export function clockTargets(config: Config): MeasureOptions['targetOf'] {
+  return (cameraId, address) => {
+    const onvif = config.cameras.find(({ id }) => id === cameraId)?.onvif;
+    const where = address ?? onvif?.address ?? null;
+    // The time is told to anybody: the password stays at home.
+    return where === null ? null : { address: where, tlsFingerprint: onvif?.tlsFingerprint };
+  };
 }
 
 function firstLine(path: string): string {

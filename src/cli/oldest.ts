@@ -70,10 +70,14 @@ export function oldest(program: Command): void {
               ? `  OVER THE LIMIT by ${span(-leftUs)}  ${rootId}: ${path} (${whose}), oldest frame ${age}`
               : `  NOT IN THE INDEX  ${rootId}: ${path} (${whose}), oldest frame ${age}`;
           }),
+          ...seen.copies.map(
+            ({ rootId, place, kind, files, overLimit, oldest: first, unseen }) =>
+              `  KEPT IN A ${kind.toUpperCase()}  ${rootId}: ${place}: ${count(files, 'file')}, ${overLimit} over the limit, oldest frame ${first === null ? '-' : `${formatLocal(first.startUs, timezone)} (${first.source})`}${unseen === null ? '' : `; not seen in full: ${unseen}`}`,
+          ),
           ...seen.problems.map(({ rootId, detail }) => `  NOT SEEN  ${rootId}: ${detail}`),
           seen.ok
             ? 'Nothing on disk is past its limit, and the index knows all of it.'
-            : `${count(sum(seen.cameras, 'overLimit'), 'file')} over the limit, ${sum(seen.cameras, 'notIndexed')} not in the index, ${count(seen.problems.length, 'place')} not seen.`,
+            : `${count(sum(seen.cameras, 'overLimit'), 'file')} over the limit, ${sum(seen.cameras, 'notIndexed')} not in the index, ${sum(seen.copies, 'overLimit')} over the limit in copies that others keep, ${count(seen.problems.length, 'place')} not seen.`,
         ].join('\n');
         const cameras = seen.cameras.map((camera) => ({ ...camera, lateness: lateOf(camera.cameraId) }));
         return { json: { ...seen, cameras }, text, ok: seen.ok };

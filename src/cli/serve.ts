@@ -7,6 +7,7 @@ import { makeHookApi } from '../api/hook-server.js';
 import { makeApi } from '../api/server.js';
 import { noteConfiguration, openGateway, type Gateway } from '../app.js';
 import { discoverCameras } from '../cameras/index.js';
+import { measureClocks } from '../cameras/measure-clocks.js';
 import { registerDiscovered } from '../cameras/register.js';
 import { loadConfig } from '../config.js';
 import { expirePackages } from '../disclosure/close.js';
@@ -23,7 +24,7 @@ import { keepOldest } from '../retention/oldest-record.js';
 import { removeExpiredSessions } from '../store/users.js';
 import { apiDeps } from './api-deps.js';
 import { define } from './command.js';
-import { discoveryOptions } from './discover.js';
+import { clockTargets, discoveryOptions } from './discover.js';
 import { hookHosts, hookSecret } from './hook.js';
 import { makeJobs } from './jobs.js';
 import { makeReports } from './reports.js';
@@ -156,6 +157,10 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
       for (const problem of [...found.problems, ...problems]) log.warn(problem, 'camera discovery');
     });
   }
+  void every('measuring of clocks', config.clocks.everyMinutes, async () => {
+    const { problems } = await measureClocks(store, { targetOf: clockTargets(config), signal });
+    for (const problem of problems) log.warn(problem, 'clock of a camera');
+  });
   jobs.resume();
 
   await new Promise<void>((stopped) => {

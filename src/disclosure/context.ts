@@ -29,6 +29,8 @@ export interface DisclosureContext {
   readonly redaction: RedactionSettings;
   /** Days that the gateway keeps its copy of a package. */
   readonly packageDays: number;
+  /** Whether a time service sets the gateway's clock, by which all others are measured; null where nobody can tell. */
+  readonly synchronised?: () => Promise<boolean | null>;
   /** Ed25519, signs manifests. */
   readonly packageKey: KeyObject;
   readonly audit: { readonly origin: string; readonly privateKey: KeyObject };

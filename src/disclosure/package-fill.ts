@@ -12,6 +12,7 @@ import { readme } from '../evidence/readme.js';
 import { fingerprint, publicPem, signManifest } from '../evidence/signature.js';
 import { partialSuffix, sha256File, syncDirectory, syncFile, writeDurably } from '../platform/durable-file.js';
 import { getCamera } from '../store/cameras.js';
+import { measurementNearest } from '../store/clock-measurements.js';
 import { deletionsIn } from '../store/deletions.js';
 import { getRequest, itemsOf, updateRequest, type RequestItem } from '../store/requests.js';
 import { allStreamsOf, streamsOf } from '../store/substreams.js';
@@ -80,6 +81,8 @@ export async function fillPackage(
       streams: (cameraId) => streamsOf(db, cameraId),
       deletions: deletionsIn(db, allStreamsOf(db, request.cameraIds), request),
       leftOut: (cameraId) => leftOutOf(db, cameraId, request, items),
+      measuredNear: (cameraId, which, atUs) => measurementNearest(db, cameraId, which, atUs),
+      synchronised: (await ctx.synchronised?.()) ?? null,
       site: ctx.site,
       version: ctx.version,
       nowUs: clock.nowUs(),

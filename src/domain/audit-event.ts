@@ -16,6 +16,7 @@ export const auditEventTypes = [
   'camera.retention-confirmed',
   'camera.retention-cancelled',
   'camera.discovered',
+  'camera.clocks-measured',
   'recordings.indexed',
   'recordings.missing',
   'recordings.returned',

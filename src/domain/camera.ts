@@ -64,6 +64,70 @@ export interface CameraPolicy {
   readonly retentionReason: string | null;
 }
 
+/** What sort of place a camera watches: signs, registration with the police and whether a permit is needed hang on it. */
+export const cameraAreas = [
+  'unspecified',
+  'indoors',
+  'indoors-public',
+  'entrance',
+  'own-grounds',
+  'public-ground',
+] as const;
+export type CameraArea = (typeof cameraAreas)[number];
+
+/** How it stands with POLCAM, the police's register of cameras. */
+export const polcamStatuses = ['unknown', 'registered', 'not-required'] as const;
+export type PolcamStatus = (typeof polcamStatuses)[number];
+
+/** What else is known of a camera. Nothing of it decides how long footage is kept. */
+export interface CameraFacts {
+  readonly area: CameraArea;
+  /** Where the signs hang that tell of it. */
+  readonly signs: string | null;
+  readonly polcam: PolcamStatus;
+  /** The written legal basis for its sound. Sound is off until legal has approved it, and off again when it is changed. */
+  readonly audioBasis: string | null;
+  /** An actor of role legal. */
+  readonly audioApprovedBy: string | null;
+}
+
+/** Of a camera that nobody has described yet. */
+export const noFacts: CameraFacts = {
+  area: 'unspecified',
+  signs: null,
+  polcam: 'unknown',
+  audioBasis: null,
+  audioApprovedBy: null,
+};
+
+/** Above this a period wants its reason in writing, for any class (practice of the data protection authority). */
+export const unexplainedDays = 3;
+
+const cameraGaps = ['purpose', 'area', 'signs', 'polcam', 'justification'] as const;
+export type CameraGap = (typeof cameraGaps)[number];
+
+/** What a camera's entry does not say yet and a supervisor will ask for. `justification`: over 72 hours, and no reason is written. */
+export function gapsOfCamera(
+  camera: CameraPolicy & { readonly purpose: string; readonly facts: CameraFacts },
+): CameraGap[] {
+  const open = {
+    purpose: camera.purpose === camera.class,
+    area: camera.facts.area === 'unspecified',
+    signs: camera.facts.signs === null,
+    polcam: camera.facts.polcam === 'unknown',
+    justification: camera.retentionDays > unexplainedDays && (camera.retentionReason ?? '').trim() === '',
+  };
+  return cameraGaps.filter((gap) => open[gap]);
+}
+
+/** Throws `config-invalid` for sound without a written legal basis. */
+export function assertAudioBasis(cameraId: string, audio: boolean, basis: string | null): void {
+  if (!audio || (basis ?? '').trim().length >= 10) return;
+  throw new GatewayError('config-invalid', `Camera "${cameraId}": sound needs a written legal basis.`, {
+    remedy: 'Set audioBasis to the provision and why sound is needed, in ten characters or more, or audio to false.',
+  });
+}
+
 /** What a camera gets that nobody configured: nothing is ever without a limit. */
 export const defaultPolicy = { class: 'crime-prevention', retentionDays: 30, retentionReason: null } as const;
 

@@ -150,6 +150,9 @@ const redacted = record({
   decisions,
 });
 
+/** A clock minus the gateway's; the true offset is within ± `uncertaintyMs` of it. */
+const offset = record({ offsetMs: whole(-Number.MAX_SAFE_INTEGER), uncertaintyMs: whole(), measured: instant });
+
 const person = record({ id: text(200, 1), role: oneOf('security', 'legal') });
 
 const form = record({
@@ -185,10 +188,15 @@ const form = record({
           record({ range, ruleId: text(200), due: instant, done: nullOr(instant), result: nullOr(text(100)) }),
           100_000,
         ),
-        /** Camera clock minus gateway clock; null where it was not measured. Times are never corrected by it. */
-        clock: nullOr(record({ offsetMs: whole(-Number.MAX_SAFE_INTEGER), uncertaintyMs: whole(), measured: instant })),
+        /** The camera's clock as last measured before the package; null where it was not. Times are never corrected by it. */
+        clock: nullOr(offset),
       },
       {
+        /** Against what clocks were measured. Older packages do not say. */
+        clockReference: record({ clock: oneOf('gateway'), synchronised: nullOr(yesNo) }),
+        /** The same clock, and the recorder's, as measured nearest to what the originals show; null where never. */
+        clockNearFootage: nullOr(offset),
+        recorderClockNearFootage: nullOr(offset),
         /** Recordings of the range that stayed behind; not written where there are none. */
         leftOut: listOf(leftOut, 100_000),
       },

@@ -33,6 +33,7 @@ export const rights = {
   'retention.confirm': ['admin', 'legal', 'security'],
   'policy.propose': ['admin'],
   'policy.confirm': ['admin', 'legal'],
+  'camera.audio': ['legal'],
   'task.close': ['admin', 'legal'],
   'report.read': ['legal', 'admin', 'auditor'],
   'report.make': ['legal', 'admin'],

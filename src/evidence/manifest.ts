@@ -9,13 +9,15 @@ import {
   type ManifestItem,
 } from '../domain/manifest.js';
 import { recordedDecisions } from '../domain/mask-decisions.js';
-import { gapsIn } from '../domain/segment.js';
+import { gapsIn, type TimeRange } from '../domain/segment.js';
 import type { SegmentClocks } from '../domain/segment-clocks.js';
 import { instantIn, rangeIn, type WrittenInstant } from '../domain/written-instant.js';
 import { GatewayError } from '../errors.js';
 import type { CameraRow } from '../store/cameras.js';
 import type { DeletionRow } from '../store/deletions.js';
 import type { Initialisation, RequestItem, RequestRow } from '../store/requests.js';
+
+type MeasuredOffset = NonNullable<CameraRow['clock']>;
 
 export interface ManifestInput {
   readonly request: RequestRow;
@@ -27,6 +29,10 @@ export interface ManifestInput {
   readonly deletions: readonly DeletionRow[];
   /** Recordings of a camera and the range that stay behind. */
   readonly leftOut: (cameraId: string) => readonly LeftOut[];
+  /** The measurement of a clock that was made nearest to an instant. */
+  readonly measuredNear: (cameraId: string, clock: 'camera' | 'recorder', atUs: number) => MeasuredOffset | null;
+  /** Whether a time service set the gateway's clock when the package was made; null where nobody can tell. */
+  readonly synchronised: boolean | null;
   readonly site: { readonly name: string; readonly timezone: string };
   readonly version: string;
   readonly nowUs: number;
@@ -131,17 +137,26 @@ function cameraPart(camera: CameraRow, input: ManifestInput): Manifest['cameras'
         done: deletion.doneUs === null ? null : instantIn(deletion.doneUs, zone),
         result: deletion.result,
       })),
-    clock:
-      camera.clock === null
-        ? null
-        : {
-            offsetMs: Math.round(camera.clock.offsetMs),
-            uncertaintyMs: Math.round(camera.clock.uncertaintyMs),
-            measured: instantIn(camera.clock.measuredUs, zone),
-          },
+    clock: clockPart(camera.clock, zone),
+    clockReference: { clock: 'gateway', synchronised: input.synchronised },
+    ...(disclosed !== null && {
+      clockNearFootage: clockPart(input.measuredNear(camera.cameraId, 'camera', middleOf(disclosed)), zone),
+      recorderClockNearFootage: clockPart(input.measuredNear(camera.cameraId, 'recorder', middleOf(disclosed)), zone),
+    }),
     ...(leftOut.length > 0 && { leftOut }),
   };
 }
+
+const middleOf = ({ startUs, endUs }: TimeRange): number => startUs + Math.floor((endUs - startUs) / 2);
+
+const clockPart = (clock: MeasuredOffset | null, zone: string): Manifest['cameras'][number]['clock'] =>
+  clock === null
+    ? null
+    : {
+        offsetMs: Math.round(clock.offsetMs),
+        uncertaintyMs: Math.round(clock.uncertaintyMs),
+        measured: instantIn(clock.measuredUs, zone),
+      };
 
 function itemPart(item: RequestItem, terms: DecisionTerms, zone: string): ManifestItem {
   const names = packageNames(item, terms);

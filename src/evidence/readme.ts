@@ -33,7 +33,7 @@ Kontrol: tredive verify <denne mappe eller ZIP-fil> --key <nøgle fået ad anden
 Nøglens fingeraftryk (SHA-256 af den offentlige nøgle i DER) skal sammenlignes med det, som
 stedet oplyser ad anden vej, f.eks. telefonisk; ellers beviser signaturen intet:
   ${packageKey}
-Tider er målt af kameraer og optager og er ikke rettet; se "clock" og "time" i manifestet.
+Tider er målt af kameraer og optager og er ikke rettet; se "clock…" og "time" i manifestet.
 Signaturen viser, hvad der blev udleveret, ikke at kameraet har set rigtigt.
 Oplysningerne er fortrolige. Slet pakken, når den ikke længere er nødvendig.
 
@@ -55,7 +55,7 @@ To check: tredive verify <this folder or ZIP> --key <key got another way>
 The fingerprint of the key (SHA-256 of the public key in DER) has to be compared with the one that the
 facility gives another way, by telephone for example; without that the signature proves nothing:
   ${packageKey}
-Times were measured by cameras and recorder and are not corrected; see "clock" and "time" in the manifest.
+Times were measured by cameras and recorder and are not corrected; see "clock…" and "time" in the manifest.
 The signature shows what was handed over, not that the camera saw rightly.
 The content is confidential. Delete the package when it is needed no longer.
 

@@ -1,3 +1,4 @@
+import type { Uptime } from '../platform/uptime.js';
 import type { Log } from '../platform/log.js';
 import type { Note, Store } from '../store/audit-log.js';
 import type { TreeFacts } from '../platform/tree-walk.js';
@@ -13,6 +14,8 @@ export interface RecordingsContext {
   readonly quietMs: number;
   /** In place of probing the file, and looking at it once more: for measuring and testing everything else. */
   readonly probe?: (root: RecordingRoot, path: string, met: FileStat) => Promise<Probed>;
+  /** Time since the boot, beside the wall clock by which footage is received; left out where a test moves the clock. */
+  readonly uptime?: () => Uptime | null;
   /** Enters a camera that nobody configured, in the transaction of its first segment. */
   readonly registerCamera: (note: Note, cameraId: string, label: string) => void;
 }

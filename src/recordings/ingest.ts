@@ -7,6 +7,7 @@ import type { Note } from '../store/audit-log.js';
 import { findCamera } from '../store/cameras.js';
 import type { Database } from '../store/database.js';
 import { findQuarantine, hasQuarantine, putQuarantine, removeQuarantine } from '../store/quarantine.js';
+import { noteReceiveClock } from '../store/receive-clock.js';
 import { insertAllIfNew } from '../store/segment-inserts.js';
 import { anyMissing, findByPath, missingTwins, moveSegment, updateSegment } from '../store/segments.js';
 import { putClocks } from '../store/segment-clocks.js';
@@ -98,10 +99,11 @@ const isKept = (
 
 /** Adds what is new, renews what the index has already, and keeps clocks and number of either. */
 function enter(
-  { store: { db, clock } }: RecordingsContext,
+  { store: { db, clock }, uptime }: RecordingsContext,
   fresh: ReadonlyMap<string, Extract<Examined, { kind: 'segment' }>>,
   result: Ingested,
 ): void {
+  if (fresh.size > 0) noteReceiveClock(db, { wallUs: clock.nowUs(), boot: uptime?.() ?? null });
   const known = insertAllIfNew(
     db,
     [...fresh.values()].map(({ segment }) => segment),
@@ -167,9 +169,10 @@ function knowCamera(ctx: RecordingsContext, note: Note, cameraId: string, label:
   if (camera === null) ctx.registerCamera(note, cameraId, label);
   else if (!classRules[camera.class].mayRecord) {
     openTask(db, {
-      kind: 'recording-on-live-only-camera',
+      // The task that a sweep opens too, and closes once nothing is left of it.
+      kind: 'live-only-recorded',
       subject: `camera:${cameraId}`,
-      detail: `Camera "${cameraId}" may not record, but recordings of it were found. Stop the recorder and tell legal.`,
+      detail: `Camera "${camera.label}" may show and not record, and recordings of it were found. Stop its recording in the VMS, and tell legal. What is there is neither held nor handed over, and goes like any other footage at the latest.`,
       createdUs: clock.nowUs(),
     });
   }

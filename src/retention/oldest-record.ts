@@ -7,6 +7,7 @@ import { lastEventOf } from '../store/audit-log.js';
 import type { Database } from '../store/database.js';
 import { closeTask, openTask, openTasks } from '../store/tasks.js';
 import { latenessSince, type Lateness } from './lateness.js';
+import type { OldCopies } from './old-copies.js';
 import type { CameraOnDisk, OldestOnDisk } from './oldest.js';
 
 /** One camera of the last look, without a path: what is purged later must not stay readable in the log. */
@@ -36,6 +37,8 @@ export const latenessWindowUs = 30 * dayUs;
 const overTask = 'footage-over-limit';
 const strayTask = 'footage-not-indexed';
 const unseenTask = 'oldest-unknown';
+const overCopiesTask = 'copies-over-limit';
+const copiesTask = 'copies-kept';
 
 /** Notes a look at the disk and opens and closes its tasks, in one act. */
 export async function keepOldest(store: Store, marginUs: number, seen: OldestOnDisk): Promise<Measured> {
@@ -70,9 +73,30 @@ export async function keepOldest(store: Store, marginUs: number, seen: OldestOnD
     for (const { rootId, detail } of seen.problems) {
       want(unseenTask, `root:${rootId}`, `How old the footage in this root is could not be seen in full: ${detail}`);
     }
+    for (const [rootId, there] of byRoot(seen.copies)) {
+      const places = there.map(({ place, kind, files }) => `${kind} ${place} (${files} files)`).join(', ');
+      const over = there.filter(({ overLimit }) => overLimit > 0);
+      const oldestUs = Math.min(...over.map(({ oldest }) => oldest?.startUs ?? nowUs));
+      if (over.length > 0) {
+        want(
+          overCopiesTask,
+          `root:${rootId}`,
+          `Footage that is past the legal limit is still kept in ${places}; the oldest frame is from ${formatUtc(oldestUs)}. The gateway cannot delete it there: have these copies removed, and footage left out of them from now on.`,
+        );
+      }
+      want(
+        copiesTask,
+        `root:${rootId}`,
+        `Footage is kept a second time in ${places}. Have it left out there, or let these copies expire well within the limit of 30 days: what is deleted here lives on in them.`,
+      );
+      for (const { place, unseen } of there) {
+        if (unseen !== null)
+          want(unseenTask, `root:${rootId}`, `Copies of footage in ${place} could not be seen in full: ${unseen}`);
+      }
+    }
     for (const task of wanted.values()) openTask(db, { ...task, createdUs: nowUs });
     for (const task of openTasks(db)) {
-      const ours = [overTask, strayTask, unseenTask].includes(task.kind);
+      const ours = [overTask, strayTask, unseenTask, overCopiesTask, copiesTask].includes(task.kind);
       if (ours && !wanted.has(`${task.kind} ${task.subject}`)) closeTask(db, task.kind, task.subject, nowUs);
     }
     note('retention.measured', subject, {
@@ -81,10 +105,20 @@ export async function keepOldest(store: Store, marginUs: number, seen: OldestOnD
         ...camera,
         lateness: camera.lateness === null ? null : { ...camera.lateness },
       })),
+      copies: seen.copies.map(({ rootId, kind, files, overLimit, oldest }) => ({
+        ...{ rootId, kind, files, overLimit },
+        oldestUs: oldest?.startUs ?? null,
+      })),
       problems: seen.problems.length,
     });
   });
   return measured;
+}
+
+function byRoot(copies: readonly OldCopies[]): Map<string, OldCopies[]> {
+  const roots = new Map<string, OldCopies[]>();
+  for (const one of copies) roots.set(one.rootId, [...(roots.get(one.rootId) ?? []), one]);
+  return roots;
 }
 
 const measuredOf = (camera: CameraOnDisk, lateness: Lateness | null): MeasuredCamera => ({

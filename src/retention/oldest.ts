@@ -17,6 +17,7 @@ import { findRoot } from '../store/roots.js';
 import { findByPath } from '../store/segments.js';
 import { wallEndIn } from '../store/segments-shown.js';
 import type { RootProblem } from './context.js';
+import { findOldCopies, type OldCopies } from './old-copies.js';
 import { lookAtRoot } from './trust.js';
 
 /** What a name tells of footage; see `recordings/age.ts`, which answers. */
@@ -81,6 +82,8 @@ export interface OldestOnDisk {
     readonly cameraId: string | null;
     readonly what: 'over-limit' | 'not-indexed';
   })[];
+  /** Footage in snapshots, recycle bins and versions of a root. */
+  readonly copies: readonly OldCopies[];
   /** Roots, and folders in them, of which nothing can be said. */
   readonly problems: readonly RootProblem[];
 }
@@ -130,15 +133,20 @@ export async function findOldest(ctx: OldestContext): Promise<OldestOnDisk> {
   };
   for (const cameraId of policies.keys()) tallyOf(cameraId);
   const found: Found = { tallyOf, findings: [], problems: [] };
-  for (const root of ctx.roots) await walkRoot(ctx, root, found);
+  const copies: OldCopies[] = [];
+  for (const root of ctx.roots) {
+    if (await walkRoot(ctx, root, found)) copies.push(...(await copiesOf(ctx, root, tallyOf, policies)));
+  }
 
   const cameras = [...tallies.values()]
     .map(({ seen }) => seen)
     .sort((a, b) => ((a.cameraId ?? '\uffff') < (b.cameraId ?? '\uffff') ? -1 : 1));
   const ok =
-    found.problems.length === 0 && cameras.every(({ overLimit, notIndexed }) => overLimit === 0 && notIndexed === 0);
+    found.problems.length === 0 &&
+    cameras.every(({ overLimit, notIndexed }) => overLimit === 0 && notIndexed === 0) &&
+    copies.every(({ overLimit, unseen }) => overLimit === 0 && unseen === null);
   const findings = found.findings.sort((a, b) => a.startUs - b.startUs).slice(0, maxNamed);
-  return { atUs: nowUs, ok, cameras, findings, problems: found.problems };
+  return { atUs: nowUs, ok, cameras, findings, copies, problems: found.problems };
 }
 
 interface Found {
@@ -147,14 +155,15 @@ interface Found {
   readonly problems: RootProblem[];
 }
 
-async function walkRoot(ctx: OldestContext, root: DiskRoot, found: Found): Promise<void> {
+/** False where nothing can be said of the root. */
+async function walkRoot(ctx: OldestContext, root: DiskRoot, found: Found): Promise<boolean> {
   const { db } = ctx;
   const problem = (detail: string): void => void found.problems.push({ rootId: root.id, detail });
   // An unmounted disk is an empty folder: that nothing old lies there would be no answer.
   const doubt = findRoot(db, root.id) === null ? null : lookAtRoot(db, root.id, root.path).problem;
   if (doubt !== null) {
     problem(doubt);
-    return;
+    return false;
   }
   const budget = { probes: maxProbes };
   let unreadable = 0;
@@ -179,12 +188,41 @@ async function walkRoot(ctx: OldestContext, root: DiskRoot, found: Found): Promi
     const error = toGatewayError(thrown);
     if (error.code !== 'root-untrusted') throw thrown;
     problem(error.message);
+    return false;
   }
   if (unreadable > 10) problem(`${unreadable - 10} more folders or files cannot be read`);
   if (budget.probes < 0) {
     problem(`${-budget.probes} files have no time in their names and were not looked into; their last write had to do`);
   }
   ctx.signal?.throwIfAborted();
+  return true;
+}
+
+/** What others keep of the root, each file judged as in it: a copy of what a hold keeps is no alarm. */
+function copiesOf(
+  ctx: OldestContext,
+  root: DiskRoot,
+  tallyOf: Found['tallyOf'],
+  policies: ReadonlyMap<string, CameraPolicy>,
+): Promise<OldCopies[]> {
+  const { nowUs, signal } = ctx;
+  return findOldCopies({
+    root,
+    nowUs,
+    isKnown: (cameraId) => policies.has(cameraId),
+    ageOf: (path) => {
+      const age = root.ageByName(path, nowUs);
+      if (age.kind === 'exact') return age;
+      return age.kind === 'between' ? { cameraId: age.cameraId, startUs: age.fromUs } : null;
+    },
+    legalUsOf: ({ cameraId, startUs }) => {
+      const known = cameraId !== null && policies.has(cameraId) ? tallyOf(cameraId) : null;
+      const range = { cameraId: cameraId ?? '', startUs, endUs: startUs + usPerSecond };
+      if (known?.holds.some((hold) => holdCovers(hold, range, nowUs)) === true) return null;
+      return legalLimitUs(known?.policy ?? { cameraId: '', ...defaultPolicy }, startUs);
+    },
+    ...(signal && { signal }),
+  });
 }
 
 interface DiskFile {

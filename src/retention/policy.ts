@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Actor } from '../domain/audit-event.js';
 import { assertPolicy, type CameraPolicy } from '../domain/camera.js';
+import { polcamTask } from '../domain/polcam.js';
 import { hourUs } from '../domain/retention-rules/index.js';
 import {
   directionOf,
@@ -286,6 +287,8 @@ function apply(ctx: RetentionContext, note: Note, change: RetentionChange, by: A
   endChange(db, change.id, { outcome: 'applied', by, atUs: clock.nowUs() });
   const { kind, subject } = taskOf(change.cameraId);
   closeTask(db, kind, subject, clock.nowUs());
+  const notice = polcamTask(camera, 'retention', clock.nowUs());
+  if (notice !== null) openTask(db, notice);
   note('camera.changed', subject, {
     change: change.id,
     from: { class: camera.class, retentionDays: camera.retentionDays },

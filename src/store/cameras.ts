@@ -1,5 +1,5 @@
 /** Table `camera`: the register. */
-import { assertPolicy, type CameraClass, type CameraPolicy } from '../domain/camera.js';
+import { assertPolicy, noFacts, type CameraClass, type CameraFacts, type CameraPolicy } from '../domain/camera.js';
 import { GatewayError } from '../errors.js';
 import type { Database } from './database.js';
 import { prepared } from './prepared.js';
@@ -13,6 +13,7 @@ export interface CameraRow extends CameraPolicy {
   readonly device: CameraDevice;
   readonly clock: { readonly offsetMs: number; readonly uncertaintyMs: number; readonly measuredUs: number } | null;
   readonly createdUs: number;
+  readonly facts: CameraFacts;
 }
 
 /** What a device says of itself. Null where it does not say. */
@@ -57,6 +58,11 @@ interface Raw {
   clock_uncertainty_ms: number | null;
   clock_measured_us: number | null;
   created_us: number;
+  area: CameraFacts['area'];
+  signs: string | null;
+  polcam: CameraFacts['polcam'];
+  audio_basis: string | null;
+  audio_approved_by: string | null;
 }
 
 const fromRaw = (raw: Raw): CameraRow => ({
@@ -83,6 +89,13 @@ const fromRaw = (raw: Raw): CameraRow => ({
       ? null
       : { offsetMs: raw.clock_offset_ms, uncertaintyMs: raw.clock_uncertainty_ms, measuredUs: raw.clock_measured_us },
   createdUs: raw.created_us,
+  facts: {
+    area: raw.area,
+    signs: raw.signs,
+    polcam: raw.polcam,
+    audioBasis: raw.audio_basis,
+    audioApprovedBy: raw.audio_approved_by,
+  },
 });
 
 export const listCameras = (db: Database): CameraRow[] =>
@@ -100,22 +113,31 @@ export function getCamera(db: Database, id: string): CameraRow {
   return camera;
 }
 
-/** Adds or replaces a camera's register entry. Throws `retention-illegal` before the database's own CHECK would. */
-export function putCamera(db: Database, camera: CameraRow): void {
+/**
+ * Adds or replaces a camera's register entry; without `facts` nothing of them is known. Throws `retention-illegal` before the
+ * database's own CHECK would.
+ */
+export function putCamera(
+  db: Database,
+  { facts = noFacts, ...camera }: Omit<CameraRow, 'facts'> & { readonly facts?: CameraFacts },
+): void {
   assertPolicy(camera);
   db.prepare(
     `INSERT INTO camera (id, label, class, retention_days, retention_reason, purpose, audio_allowed, origin, adopted,
        manufacturer, model, firmware, serial, mac, urn, address, clock_offset_ms, clock_uncertainty_ms,
-       clock_measured_us, created_us)
+       clock_measured_us, created_us, area, signs, polcam, audio_basis, audio_approved_by)
      VALUES (@cameraId, @label, @class, @retentionDays, @retentionReason, @purpose, @audioAllowed, @origin, @adopted,
-       @manufacturer, @model, @firmware, @serial, @mac, @urn, @address, @offsetMs, @uncertaintyMs, @measuredUs, @createdUs)
+       @manufacturer, @model, @firmware, @serial, @mac, @urn, @address, @offsetMs, @uncertaintyMs, @measuredUs, @createdUs,
+       @area, @signs, @polcam, @audioBasis, @audioApprovedBy)
      ON CONFLICT (id) DO UPDATE SET label = excluded.label, class = excluded.class,
        retention_days = excluded.retention_days, retention_reason = excluded.retention_reason,
        purpose = excluded.purpose, audio_allowed = excluded.audio_allowed, origin = excluded.origin,
        adopted = excluded.adopted, manufacturer = excluded.manufacturer, model = excluded.model,
        firmware = excluded.firmware, serial = excluded.serial, mac = excluded.mac, urn = excluded.urn,
        address = excluded.address, clock_offset_ms = excluded.clock_offset_ms,
-       clock_uncertainty_ms = excluded.clock_uncertainty_ms, clock_measured_us = excluded.clock_measured_us`,
+       clock_uncertainty_ms = excluded.clock_uncertainty_ms, clock_measured_us = excluded.clock_measured_us,
+       area = excluded.area, signs = excluded.signs, polcam = excluded.polcam, audio_basis = excluded.audio_basis,
+       audio_approved_by = excluded.audio_approved_by`,
   ).run({
     cameraId: camera.cameraId,
     label: camera.label,
@@ -131,6 +153,7 @@ export function putCamera(db: Database, camera: CameraRow): void {
     uncertaintyMs: camera.clock?.uncertaintyMs ?? null,
     measuredUs: camera.clock?.measuredUs ?? null,
     createdUs: camera.createdUs,
+    ...facts,
   });
 }
 

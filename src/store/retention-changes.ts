@@ -86,3 +86,10 @@ export function rememberConfigured(db: Database, cameraId: string, { class: name
      ON CONFLICT (camera_id) DO UPDATE SET class = excluded.class, days = excluded.days`,
   ).run(cameraId, name, retentionDays);
 }
+
+/** Cameras that the configuration named when it was last read. */
+export const configuredCameras = (db: Database): string[] =>
+  db.prepare('SELECT camera_id FROM configured_period ORDER BY camera_id').pluck().all() as string[];
+
+export const forgetConfigured = (db: Database, cameraId: string): void =>
+  void db.prepare('DELETE FROM configured_period WHERE camera_id = ?').run(cameraId);

@@ -36,11 +36,37 @@ CREATE TABLE camera (
   clock_uncertainty_ms INTEGER,              -- half the round trip of that measurement
   clock_measured_us INTEGER,                 -- when that was
   created_us INTEGER NOT NULL,               -- when registered
+  area TEXT NOT NULL DEFAULT 'unspecified' CHECK (area IN  -- what sort of place it watches
+    ('unspecified', 'indoors', 'indoors-public', 'entrance', 'own-grounds', 'public-ground')),
+  signs TEXT,                                -- where the signs hang that tell of it; null until somebody says so
+  polcam TEXT NOT NULL DEFAULT 'unknown' CHECK (polcam IN ('unknown', 'registered', 'not-required')),  -- how it stands with the police's register of cameras
+  audio_basis TEXT CHECK (audio_allowed = 0 OR length(trim(coalesce(audio_basis, ''))) >= 10),  -- the written legal basis for its sound; null without one
+  audio_approved_by TEXT CHECK ((audio_allowed = 1) = (audio_approved_by IS NOT NULL)),  -- actor of role legal who approved that basis
   CHECK (retention_days BETWEEN 1 AND CASE class WHEN 'other-purpose' THEN 365 ELSE 30 END),
   CHECK (class <> 'other-purpose' OR length(trim(coalesce(retention_reason, ''))) >= 10)
 ) STRICT;
 CREATE UNIQUE INDEX camera_by_serial ON camera (manufacturer, serial) WHERE serial IS NOT NULL;
 CREATE UNIQUE INDEX camera_by_mac ON camera (mac) WHERE mac IS NOT NULL;
+
+-- What clocks were when they were looked at: which footage they stamped may be a year old when it is asked for. 400 days are kept.
+CREATE TABLE clock_measurement (
+  camera_id TEXT NOT NULL REFERENCES camera (id),  -- whose clock, or whose footage the recorder stamped
+  measured_us INTEGER NOT NULL,              -- when, by the gateway's clock
+  clock TEXT NOT NULL CHECK (clock IN ('camera', 'recorder')),  -- camera: as the device answered; recorder: as its newest files are stamped
+  offset_ms INTEGER NOT NULL,                -- that clock minus the gateway's
+  uncertainty_ms INTEGER NOT NULL CHECK (uncertainty_ms >= 0),  -- the true offset is within this of it
+  PRIMARY KEY (camera_id, clock, measured_us)
+) STRICT, WITHOUT ROWID;
+
+-- By which clock segments were received. A row where the wall clock was moved against the machine's uptime, or the machine was
+-- started: it goes for every segment of a higher id up to the next row, so that each has its receive time by both clocks.
+CREATE TABLE receive_clock (
+  after_id INTEGER PRIMARY KEY,              -- the highest id that was given before
+  boot_id TEXT,                              -- which run of the machine; null where the system does not tell
+  wall_us INTEGER NOT NULL,                  -- wall clock then
+  uptime_us INTEGER,                         -- time since that boot then
+  CHECK ((boot_id IS NULL) = (uptime_us IS NULL))
+) STRICT;
 
 -- A stream that a recorder keeps as a camera of its own, and that the configuration says is another camera once more.
 CREATE TABLE substream (

@@ -69,6 +69,7 @@ describe('the disk itself', () => {
         },
       ],
       findings: [],
+      copies: [],
       problems: [],
     });
     const camera = await lobby(world);

@@ -209,7 +209,7 @@ describe('looking at a masked copy', () => {
     });
   const views = (served: Served): unknown[] => served.events().filter(({ type }) => type === 'footage.viewed');
 
-  test('needs a purpose, is noted once for each look, and comes in ranges', async () => {
+  test('rule 10 needs a purpose, is noted once for each look, and comes in ranges', async () => {
     const served = await site();
     const id = await prepared(served);
     const { lars, sofie, world } = served;

@@ -108,7 +108,7 @@ describe('review and decision', () => {
     expect(derivedOfRequest(world.store.db, id).some((file) => file.path.startsWith('packages/'))).toBe(false);
   });
 
-  test('originals with sound need a reason, or stay behind with one', async () => {
+  test('rule 11, A10 originals with sound need a reason, or stay behind with one', async () => {
     const world = makeWorld();
     const id = requested(world, { hasAudio: true });
     await prepareRequest(world.ctx, world.sofie, id);
@@ -126,11 +126,13 @@ describe('review and decision', () => {
     expect(manifest.approval.terms.redactedOnlyReason).toBe('the recipient needs no more');
   });
 
-  test('a camera whose sound is allowed needs no reason', async () => {
+  test('A10 a camera whose sound is allowed needs no reason', async () => {
     const world = makeWorld();
     const id = requested(world, { hasAudio: true });
     world.store.act('operator', (note) => {
-      putCamera(world.store.db, { ...getCamera(world.store.db, 'lobby'), audioAllowed: true });
+      const camera = getCamera(world.store.db, 'lobby');
+      const facts = { ...camera.facts, audioBasis: 'works agreement, threats', audioApprovedBy: 'user:u-lars' };
+      putCamera(world.store.db, { ...camera, audioAllowed: true, facts });
       note('camera.changed', 'camera:lobby', {});
     });
     await prepareRequest(world.ctx, world.sofie, id);

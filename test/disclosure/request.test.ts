@@ -39,7 +39,7 @@ function remove(world: World, id: number, startUs: number, done: boolean): void 
   });
 }
 
-test('a request holds exactly what it asks for, in the transaction that makes it', () => {
+test('rule 12 a request holds exactly what it asks for, in the transaction that makes it', () => {
   const world = site();
   addSegment(world, 'lobby', noonUs);
   const { request, coverage, warnings } = createRequest(world.ctx, world.sofie, scopeFor());
@@ -120,7 +120,7 @@ describe('footage that is gone', () => {
   });
 });
 
-test('warns of long ranges, many cameras, sound, whole files and footage past its limit', () => {
+test('rule 12 warns of long ranges, many cameras, sound, whole files and footage past its limit', () => {
   const world = site();
   for (const id of ['c1', 'c2']) addCamera(world, id);
   const oldUs = world.clock.nowUs() - 31 * 86_400_000_000;

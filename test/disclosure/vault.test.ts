@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { formatUtc } from '../../src/domain/time.js';
 import { coverageOf } from '../../src/disclosure/coverage.js';
 import { decideRequest } from '../../src/disclosure/decide.js';
 import { placeHold } from '../../src/disclosure/hold.js';
@@ -139,9 +140,9 @@ describe('D6 what is disclosed comes from the vault', () => {
     const hold = (at: typeof range) =>
       placeHold(world.ctx, world.lars, {
         ...at,
-        ground: 'reported-offence',
-        reference: '0100-1',
+        facts: { ground: 'reported-offence', journalNumber: '0100-1', reportedOn: formatUtc(at.startUs).slice(0, 10) },
         reason: 'theft',
+        wideReason: null,
         cameraIds: ['lobby'],
         reviewUs: world.clock.nowUs() + seconds(86_400),
       });

@@ -45,7 +45,7 @@ const codeOf = (work: () => void): string | null => {
   }
 };
 
-describe('Disclosure only with explicit consent, where law says so, or to the police for solving crime', () => {
+describe('rule 4, A6 Disclosure only with explicit consent, where law says so, or to the police for solving crime', () => {
   // The whole table: who may get footage of which class on which ground.
   const allowed: Readonly<Record<DisclosureGround, readonly string[]>> = {
     police: ['police'],
@@ -88,7 +88,7 @@ describe('Disclosure only with explicit consent, where law says so, or to the po
     }
   });
 
-  test('the classes say who may get anything', () => {
+  test('rule 5, A6 the classes say who may get anything', () => {
     expect(classRules['live-only'].mayRecord).toBe(false);
     expect(classRules.permit.recipients).toEqual(['police']);
   });

@@ -79,8 +79,10 @@ test('whatever stands in any place, reading never ends in anything but a coded e
 test('every key is needed, and no other is taken', async () => {
   const text = await manifestText();
   const all = [...places(JSON.parse(text))];
+  /** What packages of older releases do not say. */
+  const later = /^cameras\.\d+\.(?:clockReference|clockNearFootage|recorderClockNearFootage)$/;
   for (const path of all) {
-    if (typeof path.at(-1) === 'string') {
+    if (typeof path.at(-1) === 'string' && !later.test(path.join('.'))) {
       const without = JSON.parse(text) as Json;
       put(without, path, (parent: Record<string, unknown>, key: string) => {
         Reflect.deleteProperty(parent, key);

@@ -36,7 +36,7 @@ const hold = (change: Partial<Hold> = {}): Hold =>
     ...change,
   });
 
-describe('Crime-prevention recordings go at the latest 30 days after they were made', () => {
+describe('rule 1, C1 Crime-prevention recordings go at the latest 30 days after they were made', () => {
   test('30 x 24 h from the oldest frame, less the margin; due at that very microsecond', () => {
     const dueUs = startUs + 30 * dayUs - defaultMarginUs;
     expect(fateOf(segment, policy(), [], dueUs - 1, defaultMarginUs)).toEqual({
@@ -56,7 +56,7 @@ describe('Crime-prevention recordings go at the latest 30 days after they were m
     expect(fateOf(segment, policy(), [], limitUs, defaultMarginUs).late).toBe(true);
   });
 
-  test('the start counts, not the end: a long file goes as a whole when its first frame is due', () => {
+  test('C2 the start counts, not the end: a long file goes as a whole when its first frame is due', () => {
     const long = { ...segment, endUs: startUs + 25 * hourUs };
     expect(fateOf(long, policy(), [], startUs + 30 * dayUs - defaultMarginUs, defaultMarginUs).verdict).toBe('delete');
   });
@@ -147,7 +147,7 @@ describe('Crime-prevention recordings go at the latest 30 days after they were m
   });
 });
 
-describe('Retention above the class maximum, 0, null, "unlimited" is refused', () => {
+describe('rule 6, A2, A3 Retention above the class maximum, 0, null, "unlimited" is refused', () => {
   test.each([
     0,
     -1,
@@ -180,7 +180,7 @@ describe('Retention above the class maximum, 0, null, "unlimited" is refused', (
     },
   );
 
-  test('another purpose needs a written reason, and has a maximum of its own', () => {
+  test('A4 another purpose needs a written reason, and has a maximum of its own', () => {
     const other =
       (retentionDays: number, retentionReason: string | null): (() => void) =>
       () => {
@@ -192,12 +192,12 @@ describe('Retention above the class maximum, 0, null, "unlimited" is refused', (
     expect(other(10, '  short  ')).toThrow('written reason');
   });
 
-  test('what nobody configured has a limit all the same', () => {
+  test('A1 what nobody configured has a limit all the same', () => {
     expect(defaultPolicy).toEqual({ class: 'crime-prevention', retentionDays: 30, retentionReason: null });
   });
 });
 
-describe('Longer only for a reported offence, a concrete dispute, or another ground the law names', () => {
+describe('rule 2 Longer only for a reported offence, a concrete dispute, or another ground the law names', () => {
   const dueUs = startUs + 30 * dayUs;
   test('a hold that covers any part of a segment wins over every rule', () => {
     const fate = fateOf(
@@ -287,7 +287,7 @@ describe('Longer only for a reported offence, a concrete dispute, or another gro
   });
 });
 
-describe('An open access request or complaint freezes the footage it is about', () => {
+describe('rule 7 An open access request or complaint freezes the footage it is about', () => {
   test.each(['access-request', 'complaint'] as const)('%s', (ground) => {
     expect(fateOf(segment, policy(), [hold({ ground })], startUs + 31 * dayUs, defaultMarginUs).verdict).toBe('held');
   });

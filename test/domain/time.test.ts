@@ -40,7 +40,7 @@ const refusal = (act: () => unknown): GatewayError => {
   throw new Error('was not refused');
 };
 
-describe('local time to instants', () => {
+describe('B1, B2 local time to instants', () => {
   test.each([
     ['summer', '2026-07-01T12:00:00', '2026-07-01T10:00:00Z'],
     ['winter', '2026-01-01T00:00:00', '2025-12-31T23:00:00Z'],

@@ -38,6 +38,7 @@ const matrix: Record<Right, string> = {
   'retention.confirm': 'security legal admin',
   'policy.propose': 'admin',
   'policy.confirm': 'legal admin',
+  'camera.audio': 'legal',
   'task.close': 'admin legal',
   'report.read': 'legal admin auditor',
   'report.make': 'legal admin',

@@ -89,6 +89,7 @@ async function monthOf(): Promise<TestStore & { root: string }> {
       { cameraId: 'lobby', files: 2, oldest: null, oldestHeld: null, held: 1, overLimit: 0, due: 0, notIndexed: 0 },
     ],
     findings: [],
+    copies: [],
     problems: [],
   });
   made.nowUs = october.endUs + hour;
@@ -115,7 +116,7 @@ describe('months', () => {
   });
 });
 
-describe('the report', () => {
+describe('C16 the report', () => {
   test('D3 says which other party was not told in time, and on which hold legal has not decided', async () => {
     const made = await monthOf();
     const { startUs } = october;

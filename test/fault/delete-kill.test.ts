@@ -48,7 +48,7 @@ async function sweepKilledAt(
   return { site, before, steps, signal };
 }
 
-describe('killed with SIGKILL', () => {
+describe('C6 killed with SIGKILL', () => {
   test('at every step of a sweep', { timeout: 300_000 }, async () => {
     const { site, before, steps } = await sweepKilledAt(-1);
     expect(await restartAndJudge(site, before, checkpointsOf(site.dir))).toEqual(dueFiles.map(() => 'unlinked'));

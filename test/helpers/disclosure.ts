@@ -14,6 +14,7 @@ import { verifyPackage } from '../../src/evidence/verify.js';
 import type { DisclosureContext, Redactor } from '../../src/disclosure/context.js';
 import type { RequestScope } from '../../src/domain/disclosure.js';
 import type { Track } from '../../src/domain/redaction-plan.js';
+import { noFacts } from '../../src/domain/camera.js';
 import type { User } from '../../src/domain/user.js';
 import type { PictureContext } from '../../src/recordings/pictures/context.js';
 import { noDevice, putCamera } from '../../src/store/cameras.js';
@@ -166,6 +167,9 @@ export function addCamera(world: World, cameraId: string, more: { audioAllowed?:
       device: noDevice,
       clock: { offsetMs: 400, uncertaintyMs: 12, measuredUs: world.clock.nowUs() },
       createdUs: world.clock.nowUs(),
+      ...(more.audioAllowed === true && {
+        facts: { ...noFacts, audioBasis: 'works agreement, threats', audioApprovedBy: 'user:u-lars' },
+      }),
     });
     note('camera.registered', `camera:${cameraId}`, {});
   });

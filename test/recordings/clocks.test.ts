@@ -111,7 +111,7 @@ it('media duration is not wall time: a camera that makes six seconds of video in
   }
 });
 
-describe('times that cannot be', () => {
+describe('B7 times that cannot be', () => {
   const received = us('2026-11-01T12:00:00Z');
   const sweep = (site: Site, atUs: number) => {
     site.clock.us = atUs;

@@ -116,7 +116,7 @@ const inIndex = (ctx: RecordingsContext): string[] =>
     .map(({ path, inode, sizeBytes, mtimeUs }) => `${path} ${inode} ${sizeBytes} ${mtimeUs}`)
     .sort();
 
-describe('a scan after anything at all', () => {
+describe('C7 a scan after anything at all', () => {
   const folder = fc.constantFrom('a', 'b', 'c', 'deep/a', 'a/b');
   const number = fc.integer({ min: 0, max: 9 });
   const act = fc.oneof(
@@ -386,7 +386,7 @@ function canMount(): boolean {
   return done.status === 0;
 }
 
-describe.skipIf(!canMount())('a root that is a mount', () => {
+describe.skipIf(!canMount())('C8 a root that is a mount', () => {
   const mount = (place: string): void => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'none', place]);
   };

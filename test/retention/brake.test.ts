@@ -63,7 +63,7 @@ function site(cameras: Readonly<Record<string, { days: number; everyHours?: numb
 const waitingId = (made: Site): string => planDeletions(made.ctx, made.nowUs).waiting?.id ?? 'none';
 const taskKinds = (made: Site): string[] => openTasks(made.db).map((one) => one.kind);
 
-describe('five days of downtime', () => {
+describe('B6 five days of downtime', () => {
   /** Swept as usual, and then not for five days. */
   async function afterFiveDays(): Promise<Site> {
     const made = site({ lobby: { days: 29 }, yard: { days: 29 } });

@@ -42,7 +42,7 @@ function site(): TestStore & { root: string } {
 
 const gone = (made: { root: string }, name = 'old.mp4'): boolean => !existsSync(join(made.root, name));
 
-describe('without the uptime', () => {
+describe('B5 without the uptime', () => {
   test.each([
     ['one microsecond more than the tolerance', june - clockToleranceUs - 1],
     ['a year', june - 365 * day],
@@ -93,7 +93,7 @@ describe('without the uptime', () => {
   });
 });
 
-describe('with the uptime as a witness', () => {
+describe('B5 with the uptime as a witness', () => {
   function witnessed(): {
     made: TestStore & { root: string };
     boot: { -readonly [K in keyof Uptime]: Uptime[K] };
@@ -236,7 +236,7 @@ describe('with the uptime as a witness', () => {
   });
 });
 
-describe('a time service', () => {
+describe('B5 a time service', () => {
   const taskKinds = (made: TestStore): string[] => openTasks(made.db).map(({ kind }) => kind);
   const answers = (answer: boolean | null) => () => Promise.resolve(answer);
 

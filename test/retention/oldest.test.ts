@@ -65,7 +65,7 @@ function stray(made: TestStore, path: string, ageUs = 10 * day): void {
 
 const tasks = (made: TestStore): string[] => openTasks(made.db).map(({ kind, subject }) => `${kind} ${subject}`);
 
-describe('the oldest frame on disk', () => {
+describe('C5 the oldest frame on disk', () => {
   test('is told by camera with its limit and the time that is left', async () => {
     const made = site();
     addCamera(made, 'gate', { retentionDays: 3 });

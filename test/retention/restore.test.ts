@@ -163,7 +163,7 @@ async function tenDays(site: Site): Promise<{ old: string[]; held: string; young
   return { old, held, young };
 }
 
-describe('a database of ten days ago', () => {
+describe('C11, rule 9 a database of ten days ago', () => {
   test('knows again what was deleted, held and lifted, before anything can be asked of it', async () => {
     const site = makeSite();
     const { old, held, young } = await tenDays(site);
@@ -431,7 +431,7 @@ describe('the journal', () => {
   });
 });
 
-describe('footage that a backup brought back', () => {
+describe('B3, C11 footage that a backup brought back', () => {
   test('is as old as its frames, not as its copy: indexed by the next scan, gone with the next sweep', async () => {
     const site = makeSite();
     const path = site.record('lobby', begin - 40 * day);

@@ -129,7 +129,7 @@ describe('a sweep', () => {
     expect(await applyDeletions(made.retention)).toMatchObject({ due: 2, deleted: 2, held: 0 });
   });
 
-  test('touching or renaming folders around a file does not change when it is due', async () => {
+  test('B3 touching or renaming folders around a file does not change when it is due', async () => {
     const made = site();
     addSegment(made, { camera: 'lobby', path: 'lobby/old.mp4', startUs: due });
     utimesSync(join(made.root, 'lobby/old.mp4'), new Date(), new Date());
@@ -460,7 +460,7 @@ describe('a disk that refuses', () => {
   });
 });
 
-describe('a root that is not what it was', () => {
+describe('C8 a root that is not what it was', () => {
   const doubts: [string, (made: TestStore & { root: string }) => void][] = [
     [
       'missing',

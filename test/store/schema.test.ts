@@ -102,7 +102,7 @@ describe('migrations', () => {
       [9, '0009-retention-changes.sql'],
       [10, '0010-holds.sql'],
       [11, '0011-vault.sql'],
-      [12, '0012-reserved.sql'],
+      [12, '0012-camera-facts-and-clocks.sql'],
       [13, '0013-recorder-numbers.sql'],
     ]);
   });

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { classRules } from '../../domain/camera.js';
+import { decideAudio } from '../../cameras/audio-basis.js';
+import { classRules, gapsOfCamera } from '../../domain/camera.js';
 import { lastMeasured, type Measured } from '../../retention/oldest-record.js';
-import { listCameras } from '../../store/cameras.js';
+import { getCamera, listCameras } from '../../store/cameras.js';
+import { measurementsOf } from '../../store/clock-measurements.js';
 import { openIntents } from '../../store/deletions.js';
 import { activeHolds } from '../../store/holds.js';
 import { quarantinedByCamera } from '../../store/quarantine.js';
@@ -62,6 +64,8 @@ export const cameraRoutes: readonly Route[] = [
             audioAllowed: camera.audioAllowed,
             source: rule.source,
           },
+          facts: camera.facts,
+          missing: gapsOfCamera(camera),
           device: camera.device,
           clock: camera.clock,
           footage: {
@@ -109,6 +113,28 @@ export const cameraRoutes: readonly Route[] = [
     body: z.strictObject({ days: z.number(), reason: z.string().trim().min(1).max(2000) }),
     handler: ({ deps: { retention }, user, params: { id }, body: { days, reason } }): ProposedChange =>
       retention.propose(user, { cameraId: id, retentionDays: days, reason }),
+  }),
+  route({
+    method: 'get',
+    path: '/api/cameras/:id/clocks',
+    right: 'camera.read',
+    summary: 'How far the clocks of a camera and of its recorder were from the gateway’s, newest first',
+    params: cameraParams,
+    handler: ({ deps: { store }, params: { id } }) => ({
+      clocks: measurementsOf(store.db, getCamera(store.db, id).cameraId, 1000),
+    }),
+  }),
+  route({
+    method: 'post',
+    path: '/api/cameras/:id/audio',
+    right: 'camera.audio',
+    summary: 'Approve the written legal basis for sound of a camera, or take that back',
+    params: cameraParams,
+    body: z.strictObject({ approve: z.boolean() }),
+    handler: ({ deps, user, params: { id }, body: { approve } }) => {
+      const { audioAllowed, facts } = decideAudio(deps, user, id, approve);
+      return { cameraId: id, audioAllowed, facts };
+    },
   }),
   route({
     method: 'get',
