@@ -24,6 +24,7 @@ import { watchRoots } from '../recordings/watch.js';
 import { applyDeletions } from '../retention/delete.js';
 import { keepOldest } from '../retention/oldest-record.js';
 import { checkpointBefore } from '../store/audit-log.js';
+import { retryTruncation } from '../store/database.js';
 import { removeExpiredSessions } from '../store/users.js';
 import { apiDeps } from './api-deps.js';
 import { define } from './command.js';
@@ -98,7 +99,6 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     if (result.deleted > 0) log.info({ deleted: result.deleted, held: result.held }, 'retention sweep');
     if (result.refused !== null) log.error({ reason: result.refused }, 'retention sweep refused');
     else if (result.waiting !== null) log.error({ reason: result.waiting.detail }, 'a deletion waits for two persons');
-    for (const { path, reason } of result.failed) log.error({ path, reason }, 'a segment could not be deleted');
     if (result.late > 0)
       log.error({ late: result.late, deleted: result.deleted }, 'footage had passed its legal limit at this sweep');
   };
@@ -124,7 +124,11 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   await every('scan', config.recordings.rescanMinutes, scan.run);
   await every('retention sweep', config.retention.sweepMinutes, sweep);
   // A worker that was killed elsewhere leaves its request in the middle; its lease tells when nobody works on it any more.
-  await every('clean-up', 1, () => cleanUpAfterCrash(gateway.disclosure));
+  await every('clean-up', 1, async () => {
+    await cleanUpAfterCrash(gateway.disclosure);
+    retryTruncation(store.db);
+  });
+  void every('look at the data folder', 60, gateway.tidyDataFolder);
   await every('expiry of pictures', 10, () => Promise.resolve(prunePictures(gateway.pictures)));
   await every('expiry of packages', 60, async () => {
     await expirePackages(gateway.disclosure);

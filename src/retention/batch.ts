@@ -199,7 +199,9 @@ function finish(
           continue;
         }
         failed.push({ path: one.path, reason: outcome.message });
-        log.error({ segment: one.segmentId, camera: cameraId, err: outcome }, 'a segment could not be deleted');
+        // Logs are kept for longer than footage: none of them names a file of it.
+        const why = outcome.message.replaceAll(one.path, `segment ${one.segmentId}`);
+        log.error({ camera: cameraId, code: outcome.code, why }, 'a segment could not be deleted');
         if (outcome.code === 'segment-changed') {
           const result = 'not-the-indexed-file';
           finishIntent(db, one.id, { state: 'refused', result, doneUs: nowUs });
@@ -219,7 +221,7 @@ function finish(
           openTask(db, {
             kind: 'deletion-failing',
             subject: `camera:${cameraId}`,
-            detail: `Footage of camera "${cameraId}" is due and cannot be deleted (${code}): ${one.path}.${limit} It is tried again with every sweep; see to it that the gateway may delete there.`,
+            detail: `Footage of camera "${cameraId}" is due and cannot be deleted (${code}), segment ${one.segmentId} for one.${limit} It is tried again with every sweep; see to it that the gateway may delete there. "tredive retain" shows the path.`,
             createdUs: nowUs,
           });
           errors.push({ deletion: one.id, code });

@@ -5,7 +5,7 @@ import type { Actor } from '../domain/audit-event.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { growingSuffix, joinBeneath, partialSuffix, syncDirectory } from '../platform/durable-file.js';
 import { derivedOfSegment, forgetDerived, type DerivedFile } from '../store/derived-files.js';
-import { getRequest } from '../store/requests.js';
+import { forgetItemNames, getRequest } from '../store/requests.js';
 import { openTask } from '../store/tasks.js';
 import type { RetentionContext, RetentionRun } from './context.js';
 
@@ -59,6 +59,9 @@ export async function removeDerivedOf(
     // Pictures that were made to look at are of no request, and nobody waits for them.
     const requests = [...new Set(synced.flatMap((file) => file.requestId ?? []))].sort();
     for (const file of synced) forgetDerived(store.db, file.id);
+    // What its items say of the footage goes too, also where the request goes on.
+    const shown = synced.flatMap((file) => files.get(file.id)?.shows ?? []);
+    for (const id of requests) forgetItemNames(store.db, id, shown);
     for (const id of requests) {
       if (['refused', 'closed'].includes(getRequest(store.db, id).state)) continue;
       openTask(store.db, {

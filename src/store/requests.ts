@@ -2,7 +2,7 @@
 import type { DisclosureGround, RequestScope, RequestState } from '../domain/disclosure.js';
 import type { RecipientKind } from '../domain/camera.js';
 import type { Overlap } from '../domain/mask-overlaps.js';
-import type { MaskDecisions, Track } from '../domain/redaction-plan.js';
+import { maskEveryone, type MaskDecisions, type Track } from '../domain/redaction-plan.js';
 import type { TimeQuality, TimeRange } from '../domain/segment.js';
 import type { SegmentClocks } from '../domain/segment-clocks.js';
 import { GatewayError } from '../errors.js';
@@ -302,3 +302,26 @@ export const itemsOf = (db: Database, requestId: string): RequestItem[] =>
     decisions: JSON.parse(raw.decisions) as MaskDecisions,
     summary: JSON.parse(raw.summary) as ItemSummary,
   }));
+
+/**
+ * Of the items of a request, or those of some segments, only what tells nothing of the footage stays: camera, range, size and
+ * hashes. What the recorder called a file, where it lay, and who was masked where, go with the files. Gives how many had any.
+ */
+export function forgetItemNames(db: Database, requestId: string, segmentIds: readonly number[] | null = null): number {
+  const goes = itemsOf(db, requestId).filter(
+    (item) => item.sourceName !== '' && (segmentIds === null || segmentIds.includes(item.segmentId)),
+  );
+  const forget = db.prepare(
+    `UPDATE request_item SET source_name = '', original_path = '', plan_path = '', redacted_path = '', decisions = @decisions,
+       summary = @summary WHERE request_id = @requestId AND position = @position`,
+  );
+  for (const { position, summary } of goes) {
+    const { initialisation, overlaps: _overlaps, ...rest } = summary;
+    const kept: ItemSummary = {
+      ...rest,
+      ...(initialisation && { initialisation: { ...initialisation, path: '', recorderName: '' } }),
+    };
+    forget.run({ requestId, position, decisions: JSON.stringify(maskEveryone), summary: JSON.stringify(kept) });
+  }
+  return goes.length;
+}
