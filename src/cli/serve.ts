@@ -128,7 +128,7 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     await cleanUpAfterCrash(gateway.disclosure);
     retryTruncation(store.db);
   });
-  void every('look at the data folder', 60, gateway.tidyDataFolder);
+  void every('look at the data folder', 60, () => gateway.tidyDataFolder());
   await every('expiry of pictures', 10, () => Promise.resolve(prunePictures(gateway.pictures)));
   await every('expiry of packages', 60, async () => {
     await expirePackages(gateway.disclosure);

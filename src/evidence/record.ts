@@ -12,24 +12,18 @@ export function recordOf(manifestJson: string): string {
   const manifest = parseManifest(manifestJson);
   const kept = {
     ...manifest,
-    cameras: manifest.cameras.map(({ leftOut, ...camera }) => ({
+    cameras: manifest.cameras.map((camera) => ({
       ...camera,
-      ...(leftOut && { leftOut: leftOut.map(({ recorderName: _, ...one }) => one) }),
+      leftOut: camera.leftOut?.map((one) => without(one, 'recorderName')),
     })),
-    items: manifest.items.map(({ original, redacted, ...item }) => {
-      const { path: _path, recorderName: _name, initialisation, ...ofOriginal } = original;
-      const { path: _copy, decisions: _decisions, ...ofCopy } = redacted;
-      return {
-        ...item,
-        original: {
-          ...ofOriginal,
-          ...(initialisation && {
-            initialisation: { sha256: initialisation.sha256, sizeBytes: initialisation.sizeBytes },
-          }),
-        },
-        redacted: ofCopy,
-      };
-    }),
+    items: manifest.items.map((item) => ({
+      ...item,
+      original: {
+        ...without(item.original, 'path', 'recorderName'),
+        initialisation: item.original.initialisation && without(item.original.initialisation, 'path', 'recorderName'),
+      },
+      redacted: without(item.redacted, 'path', 'decisions'),
+    })),
   };
   return canonicalJson({
     format: 'tredive-package-record',
@@ -38,4 +32,9 @@ export function recordOf(manifestJson: string): string {
     // Through JSON: what is left out of an object is not there in its canonical form either.
     manifest: JSON.parse(JSON.stringify(kept)) as Json,
   });
+}
+
+function without<T extends object, K extends keyof T & string>(of: T, ...keys: readonly K[]): Omit<T, K> {
+  const left = Object.entries(of).filter(([key]) => !(keys as readonly string[]).includes(key));
+  return Object.fromEntries(left) as unknown as Omit<T, K>;
 }

@@ -199,9 +199,11 @@ function finish(
           continue;
         }
         failed.push({ path: one.path, reason: outcome.message });
-        // Logs are kept for longer than footage: none of them names a file of it.
-        const why = outcome.message.replaceAll(one.path, `segment ${one.segmentId}`);
-        log.error({ camera: cameraId, code: outcome.code, why }, 'a segment could not be deleted');
+        // By its number: logs are kept for longer than footage, and words of an error name files.
+        log.error(
+          { segment: one.segmentId, camera: cameraId, code: codeOf(outcome) },
+          'a segment could not be deleted',
+        );
         if (outcome.code === 'segment-changed') {
           const result = 'not-the-indexed-file';
           finishIntent(db, one.id, { state: 'refused', result, doneUs: nowUs });

@@ -316,9 +316,10 @@ export function forgetItemNames(db: Database, requestId: string, segmentIds: rea
        summary = @summary WHERE request_id = @requestId AND position = @position`,
   );
   for (const { position, summary } of goes) {
-    const { initialisation, overlaps: _overlaps, ...rest } = summary;
+    const { initialisation } = summary;
     const kept: ItemSummary = {
-      ...rest,
+      ...summary,
+      overlaps: undefined,
       ...(initialisation && { initialisation: { ...initialisation, path: '', recorderName: '' } }),
     };
     forget.run({ requestId, position, decisions: JSON.stringify(maskEveryone), summary: JSON.stringify(kept) });
