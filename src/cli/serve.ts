@@ -24,7 +24,7 @@ import { watchRoots } from '../recordings/watch.js';
 import { applyDeletions } from '../retention/delete.js';
 import { keepOldest } from '../retention/oldest-record.js';
 import { checkpointBefore } from '../store/audit-log.js';
-import { retryTruncation } from '../store/database.js';
+import { rebuild, retryTruncation } from '../store/database.js';
 import { removeExpiredSessions } from '../store/users.js';
 import { apiDeps } from './api-deps.js';
 import { define } from './command.js';
@@ -154,6 +154,21 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     const { report } = await gateway.makeReport(month, folder, 'gateway');
     log.info({ month, ...report.totals }, 'monthly report on deletion');
   });
+  // Nobody looks at footage at this hour: for some seconds the gateway answers nobody.
+  const rebuilding = new Cron(
+    '0 3 * * *',
+    {
+      timezone: config.site.timezone,
+      protect: true,
+      catch: (error) => {
+        log.error({ err: toGatewayError(error) }, 'the database was not written anew; it is tried again tomorrow');
+      },
+    },
+    () => {
+      rebuild(store.db);
+    },
+  );
+  timers.push(rebuilding);
   if (config.discovery.enabled) {
     void every('camera discovery', config.discovery.everyMinutes, async () => {
       const found = await discoverCameras({ ...discoveryOptions(config), signal });

@@ -146,5 +146,22 @@ export function truncateWal(db: Database): boolean {
   }
 }
 
+/**
+ * Writes the whole file anew. `secure_delete` overwrites what a DELETE frees, but not what stays in the gap of a page when its rows
+ * were moved to a neighbour: once those are deleted over there, nothing but this removes the copy. Takes a second or two for each
+ * 100 MB, in which nothing else is done and nobody else writes, and twice the room meanwhile, beside the database. Throws
+ * `disk-full`, and `database-failed` where another process writes; the file is what it was then.
+ */
+export function rebuild(db: Database): void {
+  // Not in /tmp: that is memory on many machines, and this is as large as the database. The file has no name there.
+  process.env['SQLITE_TMPDIR'] ??= dirname(db.name);
+  try {
+    db.exec('VACUUM');
+  } catch (error) {
+    throw toGatewayError(error, 'writing the database anew');
+  }
+  truncateWal(db);
+}
+
 /** Tries again what a reader kept from being done. True where nothing is left to do. */
 export const retryTruncation = (db: Database): boolean => !notTruncated.has(db) || truncateWal(db);
