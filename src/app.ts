@@ -35,11 +35,11 @@ import { restoreFromJournal, type Restored } from './retention/restore.js';
 import { makeJournalKeeper } from './retention/journal.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
+import { forgetFormerNames } from './retention/derived.js';
 import { tidyDataFolder, type Tidied } from './retention/data-folder.js';
 import { findOldest, type OldestOnDisk } from './retention/oldest.js';
 import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, type Store } from './store/audit-log.js';
 import { openDatabase, type Database } from './store/database.js';
-import { forgetClosedDetails } from './store/tasks.js';
 import { layoutFromConfig } from './recordings/layouts/index.js';
 import { putSeenRoots } from './recordings/roots.js';
 import { manifestOf } from './redaction/detectors/installed.js';
@@ -219,7 +219,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
     prunePictures(pictures);
     const tidy = () => tidyDataFolder(retention, placedInData(config));
     await tidy();
-    forgetClosedDetails(db);
+    forgetFormerNames(retention);
 
     return {
       config,

@@ -9,6 +9,7 @@ import { listDerived } from '../store/derived-files.js';
 import { getRequest } from '../store/requests.js';
 import { listRoots } from '../store/roots.js';
 import { segmentsOfRoot } from '../store/segments.js';
+import { checkJournal } from './check-journal.js';
 import { strangersIn, type Finding } from './data-folder.js';
 import { fileState, lookAtRoot } from './trust.js';
 
@@ -26,7 +27,7 @@ const whatItIs: Readonly<Record<Finding, string>> = {
   unknown: 'known to nobody',
 };
 
-/** I6, I7, I14 and I16. Where a root is in doubt its files are not judged: that it is not there says nothing about them. */
+/** I6, I7, I14, I16 and I22. Where a root is in doubt its files are not judged: that it is not there says nothing about them. */
 export async function checkDisk(db: Database, { dataDir, rootPath, exempt = [] }: CheckPlaces): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const { id } of listRoots(db)) {
@@ -34,7 +35,7 @@ export async function checkDisk(db: Database, { dataDir, rootPath, exempt = [] }
     if (problem === null) problems.push(...checkSegments(db, id, path));
     else problems.push({ invariant: 'I14', detail: `root ${id}: ${problem}` });
   }
-  return [...problems, ...(await checkDerived(db, dataDir, exempt))];
+  return [...problems, ...(await checkDerived(db, dataDir, exempt)), ...checkJournal(db, dataDir)];
 }
 
 function checkSegments(db: Database, rootId: string, path: string): Problem[] {
@@ -65,7 +66,10 @@ async function checkDerived(db: Database, dataDir: string, exempt: readonly stri
     const { id, path, kind } = file;
     if (file.requestId === null ? file.sizeBytes === null : isWorkedOn(getRequest(db, file.requestId).state)) continue;
     try {
-      const isFolder = (await lstat(join(dataDir, path))).isDirectory();
+      const stat = await lstat(join(dataDir, path));
+      const isFolder = stat.isDirectory();
+      if (file.requestId === null && stat.size !== file.sizeBytes)
+        add(`derived file ${id} (${kind}) has ${stat.size} bytes, not ${String(file.sizeBytes)}`);
       if (isFolder !== (kind === 'package'))
         add(`derived file ${id} (${kind}) is ${isFolder ? 'a folder' : 'no folder'}`);
     } catch (error) {

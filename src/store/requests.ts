@@ -326,3 +326,13 @@ export function forgetItemNames(db: Database, requestId: string, segmentIds: rea
   }
   return goes.length;
 }
+
+/** Ids of requests that ended under a release that kept what this one forgets. */
+export const endedWithNames = (db: Database): string[] =>
+  db
+    .prepare(
+      `SELECT id FROM disclosure_request WHERE (state = 'closed' AND failure IS NOT NULL) OR (state IN ('refused', 'closed')
+         AND EXISTS (SELECT 1 FROM request_item WHERE request_id = id AND source_name <> ''))`,
+    )
+    .pluck()
+    .all() as string[];

@@ -26,6 +26,9 @@ export function closeTask(db: Database, kind: string, subject: string, atUs: num
   );
 }
 
+export const hasClosedDetails = (db: Database): boolean =>
+  db.prepare(`SELECT 1 FROM task WHERE done_us IS NOT NULL AND detail <> '' LIMIT 1`).get() !== undefined;
+
 /** What tasks said that an earlier release closed and kept the words of. Gives how many. */
 export const forgetClosedDetails = (db: Database): number =>
   db.prepare(`UPDATE task SET detail = '' WHERE done_us IS NOT NULL AND detail <> ''`).run().changes;
