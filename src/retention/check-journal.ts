@@ -3,7 +3,7 @@ import { readEntries, readFrontier } from '../store/audit-log.js';
 import type { Problem } from '../store/check.js';
 import type { Database } from '../store/database.js';
 import { findDeletion } from '../store/deletions.js';
-import { openJournal, type JournalDeletion } from './journal-file.js';
+import { openJournal, type JournalDeletion, type JournalLine } from './journal-file.js';
 import { isJournalBehind, journalFolder } from './journal.js';
 
 /** Nothing is said of a journal that there is not: the next commit begins it. */
@@ -14,19 +14,18 @@ export function checkJournal(db: Database, dataDir: string): Problem[] {
     const { size } = readFrontier(db);
     let last = -1;
     let lines = 0;
+    let wrong: string | null = null;
     for (const line of journal.lines()) {
-      const { n, seq, leaf } = line;
       lines += 1;
-      last = Math.max(last, seq);
-      if (seq < 0) continue;
-      if (seq >= size) return problem(`knows entry ${seq} of the log, which has ${size}: the database was put back`);
-      const [entry] = readEntries(db, seq);
-      if (entry?.leafHash.toString('hex') !== leaf)
-        return problem(`line ${n} repeats another entry ${seq} than the log has`);
-      // The chain says nothing of the last line: nothing follows from it yet.
-      const other = line.kind === 'deleted' ? line.deletions.find((one) => !isRecorded(db, one)) : undefined;
-      if (other !== undefined) return problem(`line ${n} says something else of deletion ${other.id} than its record`);
+      if (line.kind === 'restored') {
+        // What stands before it repeats a log that was lost with its database.
+        wrong = null;
+        last = -1;
+      }
+      last = Math.max(last, line.seq);
+      wrong ??= contradiction(db, line, size);
     }
+    if (wrong !== null) return problem(wrong);
     const broken = journal.broken();
     if (broken !== null) return problem(`is broken: ${broken}`);
     if (lines > 0 && isJournalBehind(db, last)) return problem('is behind the log: deletions or holds are not in it');
@@ -34,6 +33,17 @@ export function checkJournal(db: Database, dataDir: string): Problem[] {
   } catch (error) {
     return problem(`cannot be read: ${(error as Error).message}`);
   }
+}
+
+function contradiction(db: Database, line: JournalLine, size: number): string | null {
+  const { n, seq, leaf } = line;
+  if (seq >= size) return `knows entry ${seq} of the log, which has ${size}: the database was put back`;
+  const [entry] = seq < 0 ? [] : readEntries(db, seq);
+  if (seq >= 0 && entry?.leafHash.toString('hex') !== leaf)
+    return `line ${n} repeats another entry ${seq} than the log has`;
+  // The chain says nothing of the last line: nothing follows from it yet.
+  const other = line.kind === 'deleted' ? line.deletions.find((one) => !isRecorded(db, one)) : undefined;
+  return other === undefined ? null : `line ${n} says something else of deletion ${other.id} than its record`;
 }
 
 /** Or its record has expired. */
