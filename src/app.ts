@@ -38,6 +38,8 @@ import { makeJournalKeeper } from './retention/journal.js';
 import { recoverDeletions } from './retention/recovery.js';
 import type { RetentionContext } from './retention/context.js';
 import type { VaultContext } from './retention/vault/context.js';
+import { forgetFormerNames } from './retention/derived.js';
+import { tidyDataFolder, type Tidied } from './retention/data-folder.js';
 import { findOldest, type OldestOnDisk } from './retention/oldest.js';
 import { countEvents, makeStore, readCheckpoints, readEntries, readFrontier, type Store } from './store/audit-log.js';
 import { openDatabase, type Database } from './store/database.js';
@@ -57,6 +59,8 @@ export interface Gateway {
   /** The oldest frame on disk, by camera: walks every root and changes nothing. */
   findOldest(signal?: AbortSignal): Promise<OldestOnDisk>;
   readonly disclosure: DisclosureContext;
+  /** Removes what crashed jobs left in the data folder, and says what is nobody's. */
+  tidyDataFolder(): Promise<Tidied>;
   /** What was re-applied when it was opened, where the database had been put back from a backup; else null. */
   readonly restored: Restored | null;
   /** Writes the signed report on deletion of a month that is over into a folder, and notes its hash. Throws `usage`. */
@@ -88,6 +92,14 @@ export interface OpenOptions {
   /** Open a database that was put back although the journal does not know what was deleted and held since. */
   readonly acceptLoss?: boolean;
 }
+
+/** Absolute paths that the configuration may put below the data folder, and that are not the gateway's to judge. */
+export const placedInData = (config: Config): string[] => [
+  config.file,
+  ...config.roots.map(({ path }) => path),
+  ...config.audit.anchors,
+  ...config.audit.journals,
+];
 
 const databaseFile = (dataDir: string): string => join(dataDir, 'tredive.db');
 const checkpointFile = (dataDir: string): string => join(dataDir, 'checkpoint.txt');
@@ -217,6 +229,9 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
     await recoverDeletions(retention, { ...(options.signal && { signal: options.signal }) });
     await cleanUpAfterCrash(disclosure);
     prunePictures(pictures);
+    const tidy = () => tidyDataFolder(retention, placedInData(config));
+    await tidy();
+    forgetFormerNames(retention);
 
     return {
       config,
@@ -244,6 +259,7 @@ export async function openGateway(config: Config, options: OpenOptions = {}): Pr
           ...(stop && { signal: stop }),
         }),
       disclosure,
+      tidyDataFolder: tidy,
       restored,
       makeReport: async (month, folder, actor) => {
         const report = await buildReport({

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { openForReading } from '../app.js';
+import { openForReading, placedInData } from '../app.js';
 import { loadConfig } from '../config.js';
 import { checkDisk } from '../retention/check-disk.js';
 import { checkStore } from '../store/check.js';
@@ -19,7 +19,11 @@ export function check(program: Command): void {
         const paths = new Map(config.roots.map((root) => [root.id, root.path]));
         const problems = [
           ...checkStore(db),
-          ...(await checkDisk(db, { dataDir: config.data, rootPath: (id) => paths.get(id) ?? null })),
+          ...(await checkDisk(db, {
+            dataDir: config.data,
+            rootPath: (id) => paths.get(id) ?? null,
+            exempt: placedInData(config),
+          })),
         ];
         const ok = problems.length === 0;
         const text = ok

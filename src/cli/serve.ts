@@ -21,6 +21,7 @@ import { scanRoots } from '../recordings/scan.js';
 import { watchRoots } from '../recordings/watch.js';
 import { applyDeletions } from '../retention/delete.js';
 import { keepOldest } from '../retention/oldest-record.js';
+import { rebuild, retryTruncation } from '../store/database.js';
 import { removeExpiredSessions } from '../store/users.js';
 import { apiDeps } from './api-deps.js';
 import { define } from './command.js';
@@ -99,7 +100,6 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     if (result.deleted > 0) log.info({ deleted: result.deleted, held: result.held }, 'retention sweep');
     if (result.refused !== null) log.error({ reason: result.refused }, 'retention sweep refused');
     else if (result.waiting !== null) log.error({ reason: result.waiting.detail }, 'a deletion waits for two persons');
-    for (const { path, reason } of result.failed) log.error({ path, reason }, 'a segment could not be deleted');
     if (result.late > 0)
       log.error({ late: result.late, deleted: result.deleted }, 'footage had passed its legal limit at this sweep');
   };
@@ -127,7 +127,11 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
   await every('scan', config.recordings.rescanMinutes, scan.run);
   await every('retention sweep', config.retention.sweepMinutes, sweep);
   // A worker that was killed elsewhere leaves its request in the middle; its lease tells when nobody works on it any more.
-  await every('clean-up', 1, () => cleanUpAfterCrash(gateway.disclosure));
+  await every('clean-up', 1, async () => {
+    await cleanUpAfterCrash(gateway.disclosure);
+    retryTruncation(store.db);
+  });
+  void every('look at the data folder', 60, () => gateway.tidyDataFolder());
   await every('expiry of pictures', 10, () => Promise.resolve(prunePictures(gateway.pictures)));
   await every('expiry of packages', 60, async () => {
     await expirePackages(gateway.disclosure);
@@ -150,6 +154,21 @@ async function runGateway(gateway: Gateway, signal: AbortSignal): Promise<void> 
     const { report } = await reports.make(month, 'gateway');
     log.info({ month, ...report.totals }, 'monthly report on deletion');
   });
+  // Nobody looks at footage at this hour: for some seconds the gateway answers nobody.
+  const rebuilding = new Cron(
+    '0 3 * * *',
+    {
+      timezone: config.site.timezone,
+      protect: true,
+      catch: (error) => {
+        log.error({ err: toGatewayError(error) }, 'the database was not written anew; it is tried again tomorrow');
+      },
+    },
+    () => {
+      rebuild(store.db);
+    },
+  );
+  timers.push(rebuilding);
   if (config.discovery.enabled) {
     void every('camera discovery', config.discovery.everyMinutes, async () => {
       const found = await discoverCameras({ ...discoveryOptions(config), signal });

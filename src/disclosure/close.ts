@@ -59,7 +59,7 @@ export async function closeRequest(
           assertTransition(id, state, 'closed');
           if (state === 'approved') note('request.approval-voided', requestSubject(id), { why });
           note('derived.removed', requestSubject(id), { files: discarded.forget(), why });
-          updateRequest(db, id, 'closed', { closedUs: clock.nowUs() });
+          updateRequest(db, id, 'closed', { closedUs: clock.nowUs(), failure: null });
           note('request.closed', requestSubject(id), { why });
           liftHoldOf(ctx, note, id, actor);
           // What was asked of a person about this request is settled with it.

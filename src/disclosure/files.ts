@@ -7,13 +7,16 @@ import { usToLocal, formatOffset } from '../domain/time.js';
 import { toGatewayError } from '../errors.js';
 import { growingSuffix, joinBeneath, partialSuffix } from '../platform/durable-file.js';
 import { derivedOfRequest, forgetDerived } from '../store/derived-files.js';
+import { forgetItemNames } from '../store/requests.js';
 import type { DisclosureContext } from './context.js';
 
 export const requestFolder = (id: string): string => `requests/${id}`;
 export const packageFolder = (id: string): string => `packages/${id}`;
 export const packageArchive = (id: string): string => `packages/${id}.zip`;
-/** What stays when the package goes: the manifest, which shows nothing. */
-export const recordFile = (id: string): string => `records/${id}.manifest.json`;
+/** What stays when the package goes: hashes, cameras, ranges and people, without a picture or the name of a file. */
+export const recordFile = (id: string): string => `records/${id}.json`;
+/** What an earlier release kept instead: the manifest as it was handed over, with the names that recorders gave. */
+export const formerRecord = /^(r-[0-9a-f]{16})\.manifest\.json$/;
 
 /** Letters, digits, dot, dash and underscore, not beginning with a dot: what a recorder or a person named is not ours. */
 export const safeName = (name: string, maxLength: number): string =>
@@ -104,6 +107,7 @@ export function discardAll(ctx: Pick<DisclosureContext, 'store' | 'dataDir'>, id
     /** To be called in the transaction of the act that says so. Gives the number of files. */
     forget: () => {
       for (const file of derived) forgetDerived(db, file.id);
+      forgetItemNames(db, id);
       return derived.length;
     },
   };

@@ -26,7 +26,7 @@ import {
 import { assertNoWorker, noApproval, requestSubject, underLease, type DisclosureContext, type Run } from './context.js';
 import { redactedPath, removeFiles } from './files.js';
 import { filesOfItem, withPlayable } from './fragment.js';
-import { contentOf, noteRendered, reasonOf } from './prepare.js';
+import { contentOf, noteRendered, reasonOf, withoutNames } from './prepare.js';
 import { renderItem } from './render-item.js';
 
 export interface MaskChange {
@@ -242,11 +242,12 @@ export function dropUnused(ctx: DisclosureContext, actor: Actor, id: string): vo
 export function keepOldMasks(ctx: DisclosureContext, actor: Actor, id: string, error: unknown): void {
   const { db } = ctx.store;
   const failure = toGatewayError(error);
+  const reason = withoutNames(ctx, id, reasonOf(failure));
   dropUnused(ctx, actor, id);
   ctx.store.act(actor, (note) => {
     assertTransition(id, getRequest(db, id).state, 'prepared');
     updateRequest(db, id, 'prepared', {
-      failure: `The masks were not changed: ${reasonOf(failure)}`,
+      failure: `The masks were not changed: ${reason}`,
     });
     note('request.preparation-failed', requestSubject(id), { code: failure.code, state: 'prepared' });
   });

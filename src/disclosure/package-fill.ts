@@ -111,6 +111,8 @@ async function gather(
   signal: AbortSignal,
 ): Promise<ScopeItem> {
   const take = async (path: string, name: string | null): Promise<string> => {
+    // Retention took it, and its name with it.
+    if (path === '') return '';
     const source = join(ctx.dataDir, path);
     try {
       if (name === null) return await sha256File(source, signal);

@@ -7,6 +7,7 @@ import { filesOf, parseManifest } from '../domain/manifest.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { writeArchive } from '../evidence/archive.js';
 import { makeProof } from '../evidence/proof.js';
+import { recordOf } from '../evidence/record.js';
 import { publicPem } from '../evidence/signature.js';
 import { verifyPackage } from '../evidence/verify.js';
 import { partialSuffix, syncDirectory, writeDurably } from '../platform/durable-file.js';
@@ -68,7 +69,7 @@ export async function finishPackage(
     const failed = report.checks.find((check) => !check.ok);
     if (failed !== undefined) throw broken(id, `${failed.name}: ${failed.detail}`);
 
-    await writeDurably(join(ctx.dataDir, recordFile(id)), json);
+    await writeDurably(join(ctx.dataDir, recordFile(id)), recordOf(json));
     await rename(archive + partialSuffix, archive);
     await rename(partial, directory);
     await syncDirectory(join(directory, '..'));

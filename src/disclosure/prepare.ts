@@ -20,7 +20,7 @@ import { scopeItemOf } from '../evidence/manifest.js';
 import { copyVerified, joinBeneath, sha256File, writeDurably } from '../platform/durable-file.js';
 import { isIndexedFile } from '../platform/file-identity.js';
 import type { Analysis } from '../redaction/redact.js';
-import { derivedOfRequest, forgetDerived, registerDerived } from '../store/derived-files.js';
+import { derivedOfRequest, filesWithSources, forgetDerived, registerDerived } from '../store/derived-files.js';
 import {
   getRequest,
   itemsOf,
@@ -31,6 +31,7 @@ import {
 } from '../store/requests.js';
 import { clocksOf } from '../store/segment-clocks.js';
 import { numberOf } from '../store/segment-numbers.js';
+import { findById } from '../store/segments.js';
 import { wholeCopyOf } from '../store/vault-copies.js';
 import { vaultFootageOf, type VaultFootage } from '../store/vault-file.js';
 import {
@@ -391,15 +392,38 @@ export function noteRendered(note: Note, item: RequestItem): void {
 /** Nothing half-made stays: files first, then their rows with the event that says so. */
 export function fail(ctx: DisclosureContext, actor: Actor, id: string, error: GatewayError): void {
   const { db } = ctx.store;
+  const reason = withoutNames(ctx, id, reasonOf(error));
   const discarded = discardAll(ctx, id);
   ctx.store.act(actor, (note) => {
     const to = error.code === 'interrupted' ? 'requested' : 'preparation-failed';
     assertTransition(id, getRequest(db, id).state, to);
     if (itemsOf(db, id).length > 0) replaceItems(db, id, []);
     discarded.forget();
-    updateRequest(db, id, to, { failure: to === 'requested' ? null : reasonOf(error) });
+    updateRequest(db, id, to, { failure: to === 'requested' ? null : reason });
     note('request.preparation-failed', requestSubject(id), { code: error.code, state: to });
   });
+}
+
+/**
+ * The text without the names of the request's recordings and of what was made from them: it outlives the files. Before their
+ * rows are forgotten.
+ */
+export function withoutNames(ctx: Pick<DisclosureContext, 'store'>, id: string, text: string): string {
+  const { db } = ctx.store;
+  const names = new Map<string, string>();
+  for (const { path, segmentId } of filesWithSources(db, id)) {
+    const said = `segment ${segmentId}`;
+    const recorded = findById(db, segmentId)?.path;
+    for (const name of [path, recorded]) {
+      if (name === undefined) continue;
+      names.set(name, said);
+      names.set(name.slice(name.lastIndexOf('/') + 1), said);
+    }
+  }
+  // The longest first: a name stands in its path too.
+  return [...names]
+    .sort(([a], [b]) => b.length - a.length)
+    .reduce((left, [name, said]) => left.replaceAll(name, said), text);
 }
 
 /** For a person: what happened and what to do. */

@@ -1,17 +1,19 @@
 /** Finishes or undoes what a crash left: with the same functions that do the work when nothing crashes. */
 import { existsSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError, toGatewayError } from '../errors.js';
-import { partialSuffix } from '../platform/durable-file.js';
+import { recordOf } from '../evidence/record.js';
+import { partialSuffix, writeDurably } from '../platform/durable-file.js';
 import { derivedOfRequest } from '../store/derived-files.js';
 import { getRequest, itemsOf, listRequests, type RequestRow } from '../store/requests.js';
 import { closeTask, openTask } from '../store/tasks.js';
 import { claim, cleanUpTask, leaseIsLive, requestSubject, underLease, type DisclosureContext } from './context.js';
-import { discardAll, packageArchive, packageFolder, removeFiles } from './files.js';
+import { discardAll, formerRecord, packageArchive, packageFolder, recordFile, removeFiles } from './files.js';
 import { dropUnused, keepOldMasks, unusedCopies } from './masks.js';
 import { finishPackage, forgetPartial, isUnfinished } from './package-finish.js';
 import { dropUnfinished } from './package.js';
-import { fail, reasonOf } from './prepare.js';
+import { fail, reasonOf, withoutNames } from './prepare.js';
 
 /**
  * At every start, before anything is served, and now and then later: a worker that died a moment ago is believed alive until
@@ -43,12 +45,32 @@ export async function cleanUpAfterCrash(ctx: DisclosureContext): Promise<void> {
       openTask(db, {
         kind: cleanUpTask,
         subject: requestSubject(id),
-        detail: `After a crash: ${reasonOf(failure)}`,
+        detail: `After a crash: ${withoutNames(ctx, id, reasonOf(failure))}`,
         createdUs: clock.nowUs(),
       });
     }
   }
   removeStrangers(ctx);
+  await reduceFormerRecords(ctx);
+}
+
+/** Whole manifests that an earlier release kept: what the recorder called a file outlived the file there. */
+async function reduceFormerRecords(ctx: DisclosureContext): Promise<void> {
+  const folder = join(ctx.dataDir, 'records');
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const [, id] = formerRecord.exec(name) ?? [];
+    if (id === undefined) continue;
+    try {
+      await writeDurably(join(ctx.dataDir, recordFile(id)), recordOf(await readFile(join(folder, name), 'utf8')));
+      removeFiles(ctx.dataDir, [`records/${name}`]);
+    } catch (error) {
+      ctx.log.error(
+        { err: toGatewayError(error), request: id },
+        'the record of a package cannot be read; it stays as it is',
+      );
+    }
+  }
 }
 
 const isThere = (ctx: DisclosureContext, path: string): boolean => existsSync(join(ctx.dataDir, path));

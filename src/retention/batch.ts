@@ -226,7 +226,11 @@ function finish(
           continue;
         }
         failed.push({ path: one.path, reason: outcome.message });
-        log.error({ segment: one.segmentId, camera: cameraId, err: outcome }, 'a segment could not be deleted');
+        // By its number: logs are kept for longer than footage, and words of an error name files.
+        log.error(
+          { segment: one.segmentId, camera: cameraId, code: codeOf(outcome) },
+          'a segment could not be deleted',
+        );
         if (outcome.code === 'segment-changed') {
           const result = 'not-the-indexed-file';
           finishIntent(db, one.id, { state: 'refused', result, doneUs: nowUs });
@@ -246,7 +250,7 @@ function finish(
           openTask(db, {
             kind: 'deletion-failing',
             subject: `camera:${cameraId}`,
-            detail: `Footage of camera "${cameraId}" is due and cannot be deleted (${code}): ${one.path}.${limit} It is tried again with every sweep; see to it that the gateway may delete there.`,
+            detail: `Footage of camera "${cameraId}" is due and cannot be deleted (${code}), segment ${one.segmentId} for one.${limit} It is tried again with every sweep; see to it that the gateway may delete there. "tredive retain" shows the path.`,
             createdUs: nowUs,
           });
           errors.push({ deletion: one.id, code });

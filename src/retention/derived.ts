@@ -4,9 +4,10 @@ import { dirname, sep } from 'node:path';
 import type { Actor } from '../domain/audit-event.js';
 import { GatewayError, toGatewayError } from '../errors.js';
 import { growingSuffix, joinBeneath, partialSuffix, syncDirectory } from '../platform/durable-file.js';
+import { truncateWal } from '../store/database.js';
 import { derivedOfSegment, forgetDerived, type DerivedFile } from '../store/derived-files.js';
-import { getRequest } from '../store/requests.js';
-import { openTask } from '../store/tasks.js';
+import { endedWithNames, forgetItemNames, getRequest, updateRequest } from '../store/requests.js';
+import { forgetClosedDetails, hasClosedDetails, openTask } from '../store/tasks.js';
 import type { RetentionContext, RetentionRun } from './context.js';
 
 /**
@@ -59,6 +60,9 @@ export async function removeDerivedOf(
     // Pictures that were made to look at are of no request, and nobody waits for them.
     const requests = [...new Set(synced.flatMap((file) => file.requestId ?? []))].sort();
     for (const file of synced) forgetDerived(store.db, file.id);
+    // What its items say of the footage goes too, also where the request goes on.
+    const shown = synced.flatMap((file) => files.get(file.id)?.shows ?? []);
+    for (const id of requests) forgetItemNames(store.db, id, shown);
     for (const id of requests) {
       if (['refused', 'closed'].includes(getRequest(store.db, id).state)) continue;
       openTask(store.db, {
@@ -73,6 +77,22 @@ export async function removeDerivedOf(
   });
   run.onStep?.('derived-forgotten');
   return { removed: synced.length, failures };
+}
+
+/** What an earlier release kept of requests and tasks that ended. At every start; nothing to do from the second on. */
+export function forgetFormerNames({ store }: Pick<RetentionContext, 'store'>): void {
+  const { db } = store;
+  const ended = endedWithNames(db);
+  if (ended.length === 0 && !hasClosedDetails(db)) return;
+  store.act('gateway', (note) => {
+    for (const id of ended) {
+      forgetItemNames(db, id);
+      updateRequest(db, id, getRequest(db, id).state, { failure: null });
+    }
+    const tasks = forgetClosedDetails(db);
+    note('derived.removed', 'gateway', { why: 'names-of-former-release', requests: ended.length, tasks });
+  });
+  truncateWal(db);
 }
 
 /** Removes a file or a package's folder with what a crash left beside it. Gives the nearest folder that is still there. */

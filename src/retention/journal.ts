@@ -128,6 +128,9 @@ function recordsSince(db: Database, from: number): JournalRecord[] {
   return records;
 }
 
+/** Whether the log has what a journal that ends with the repeat of entry `seq` should have too. */
+export const isJournalBehind = (db: Database, seq: number): boolean => recordsSince(db, seq + 1).length > 0;
+
 const journalHold = (hold: Hold): JournalHold => ({
   id: hold.id,
   ground: hold.ground,

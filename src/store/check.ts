@@ -3,17 +3,18 @@ import { eventLeaf, type AuditEvent } from '../domain/audit-event.js';
 import { appendLeaf, emptyFrontier, frontierRoot } from '../domain/merkle.js';
 import { toGatewayError } from '../errors.js';
 import { readCheckpoints, readEntries, readFrontier } from './audit-log.js';
+import { tableQuestions, type RowQuestion } from './check-tables.js';
 import { migrations, type Database } from './database.js';
 import { missingFromSchema } from './schema-shape.js';
 
 export interface Problem {
-  /** `I1` to `I24`, as numbered in SCHEMA.md. */
+  /** `I1` and so on, as numbered in SCHEMA.md. */
   readonly invariant: string;
   readonly detail: string;
 }
 
 /** Each gives a line for every row that breaks the invariant. What a CHECK forbids is asked all the same: a file can be edited. */
-const queries: readonly { readonly invariant: string; readonly sql: string }[] = [
+const queries: readonly RowQuestion[] = [
   {
     invariant: 'I1',
     sql: `SELECT 'camera ' || id || ' keeps ' || retention_days || ' days as class ' || class FROM camera
@@ -193,7 +194,7 @@ export function checkStore(db: Database): Problem[] {
       return;
     }
     problems.push(...checkFile(db));
-    for (const { invariant, sql } of queries) {
+    for (const { invariant, sql } of [...queries, ...tableQuestions]) {
       for (const detail of db.prepare(sql).pluck().iterate()) problems.push({ invariant, detail: String(detail) });
     }
     problems.push(...checkLog(db));

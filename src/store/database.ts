@@ -10,6 +10,13 @@ const here = dirname(fileURLToPath(import.meta.url));
 /** "trdv" in ASCII: tells our file from any other SQLite file before a byte of it is changed. */
 const applicationId = 0x74726476;
 
+/** How many bytes of a file tell whether it is a database of ours: SQLite's own words, and the id where its header has that. */
+export const databaseHeader = 72;
+export const isOurDatabase = (head: Buffer): boolean =>
+  head.length >= databaseHeader &&
+  head.toString('latin1', 0, 16) === 'SQLite format 3\0' &&
+  head.readUInt32BE(68) === applicationId;
+
 export const schemaSql = (): string => readFileSync(join(here, 'schema.sql'), 'utf8');
 
 /** Migrations in order; the first makes version 1. */
@@ -117,8 +124,44 @@ export function openDatabase(path: string, options: { readonly?: boolean } = {})
   }
 }
 
-/** Writes the WAL back and empties it, so that purged text is in neither file. False where a reader was in the way. */
+/** How long a reader is waited for: the process answers nobody meanwhile. */
+const readerMs = 250;
+const notTruncated = new WeakSet<Database>();
+
+/**
+ * Writes the WAL back and empties it, so that purged text is in neither file. False where a reader was in the way: then
+ * `retryTruncation` does it once that is gone.
+ */
 export function truncateWal(db: Database): boolean {
-  const [row] = db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
-  return row?.busy === 0;
+  const timeoutMs = db.pragma('busy_timeout', { simple: true }) as number;
+  db.pragma(`busy_timeout = ${readerMs}`);
+  try {
+    const [row] = db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    const isDone = row?.busy === 0;
+    if (isDone) notTruncated.delete(db);
+    else notTruncated.add(db);
+    return isDone;
+  } finally {
+    db.pragma(`busy_timeout = ${timeoutMs}`);
+  }
 }
+
+/**
+ * Writes the whole file anew. `secure_delete` overwrites what a DELETE frees, but not what stays in the gap of a page when its rows
+ * were moved to a neighbour: once those are deleted over there, nothing but this removes the copy. Takes a second or two for each
+ * 100 MB, in which nothing else is done and nobody else writes, and twice the room meanwhile, beside the database. Throws
+ * `disk-full`, and `database-failed` where another process writes; the file is what it was then.
+ */
+export function rebuild(db: Database): void {
+  // Not in /tmp: that is memory on many machines, and this is as large as the database. The file has no name there.
+  process.env['SQLITE_TMPDIR'] ??= dirname(db.name);
+  try {
+    db.exec('VACUUM');
+  } catch (error) {
+    throw toGatewayError(error, 'writing the database anew');
+  }
+  truncateWal(db);
+}
+
+/** Tries again what a reader kept from being done. True where nothing is left to do. */
+export const retryTruncation = (db: Database): boolean => !notTruncated.has(db) || truncateWal(db);

@@ -62,6 +62,15 @@ export const derivedOfSegment = (db: Database, segmentId: number): DerivedFile[]
 export const derivedOfRequest = (db: Database, requestId: string): RequestFile[] =>
   db.prepare(`SELECT ${columns} FROM derived_file WHERE request_id = ? ORDER BY id`).all(requestId) as RequestFile[];
 
+/** What was made for a request, once for each segment that it shows. */
+export const filesWithSources = (db: Database, requestId: string): { path: string; segmentId: number }[] =>
+  db
+    .prepare(
+      `SELECT path, segment_id AS segmentId FROM derived_file JOIN derived_source ON derived_id = derived_file.id
+       WHERE request_id = ? ORDER BY derived_file.id, segment_id`,
+    )
+    .all(requestId) as { path: string; segmentId: number }[];
+
 export const listDerived = (db: Database): DerivedFile[] =>
   db.prepare(`SELECT ${columns} FROM derived_file ORDER BY id`).all() as DerivedFile[];
 

@@ -3,7 +3,7 @@ import type { DisclosureGround, RequestScope, RequestState } from '../domain/dis
 import type { RecipientKind } from '../domain/camera.js';
 import type { Overlap } from '../domain/mask-overlaps.js';
 import type { RecorderNumber } from '../domain/recorder-numbers.js';
-import type { MaskDecisions, Track } from '../domain/redaction-plan.js';
+import { maskEveryone, type MaskDecisions, type Track } from '../domain/redaction-plan.js';
 import type { TimeQuality, TimeRange } from '../domain/segment.js';
 import type { SegmentClocks } from '../domain/segment-clocks.js';
 import { GatewayError } from '../errors.js';
@@ -311,3 +311,37 @@ export const itemsOf = (db: Database, requestId: string): RequestItem[] =>
     decisions: JSON.parse(raw.decisions) as MaskDecisions,
     summary: JSON.parse(raw.summary) as ItemSummary,
   }));
+
+/**
+ * Of the items of a request, or those of some segments, only what tells nothing of the footage stays: camera, range, size and
+ * hashes. What the recorder called a file, where it lay, and who was masked where, go with the files. Gives how many had any.
+ */
+export function forgetItemNames(db: Database, requestId: string, segmentIds: readonly number[] | null = null): number {
+  const goes = itemsOf(db, requestId).filter(
+    (item) => item.sourceName !== '' && (segmentIds === null || segmentIds.includes(item.segmentId)),
+  );
+  const forget = db.prepare(
+    `UPDATE request_item SET source_name = '', original_path = '', plan_path = '', redacted_path = '', decisions = @decisions,
+       summary = @summary WHERE request_id = @requestId AND position = @position`,
+  );
+  for (const { position, summary } of goes) {
+    const { initialisation } = summary;
+    const kept: ItemSummary = {
+      ...summary,
+      overlaps: undefined,
+      ...(initialisation && { initialisation: { ...initialisation, path: '', recorderName: '' } }),
+    };
+    forget.run({ requestId, position, decisions: JSON.stringify(maskEveryone), summary: JSON.stringify(kept) });
+  }
+  return goes.length;
+}
+
+/** Ids of requests that ended under a release that kept what this one forgets. */
+export const endedWithNames = (db: Database): string[] =>
+  db
+    .prepare(
+      `SELECT id FROM disclosure_request WHERE (state = 'closed' AND failure IS NOT NULL) OR (state IN ('refused', 'closed')
+         AND EXISTS (SELECT 1 FROM request_item WHERE request_id = id AND source_name <> ''))`,
+    )
+    .pluck()
+    .all() as string[];

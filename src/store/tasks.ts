@@ -22,13 +22,21 @@ export function openTask(db: Database, task: Omit<TaskRow, 'id'>): void {
   ).run(task);
 }
 
+/** Closes it where it is open. What it said goes: it may name a file of footage, and whoever had to know it has done it. */
 export function closeTask(db: Database, kind: string, subject: string, atUs: number): void {
-  prepared(db, 'UPDATE task SET done_us = ? WHERE kind = ? AND subject = ? AND done_us IS NULL').run(
+  prepared(db, `UPDATE task SET done_us = ?, detail = '' WHERE kind = ? AND subject = ? AND done_us IS NULL`).run(
     atUs,
     kind,
     subject,
   );
 }
+
+export const hasClosedDetails = (db: Database): boolean =>
+  db.prepare(`SELECT 1 FROM task WHERE done_us IS NOT NULL AND detail <> '' LIMIT 1`).get() !== undefined;
+
+/** What tasks said that an earlier release closed and kept the words of. Gives how many. */
+export const forgetClosedDetails = (db: Database): number =>
+  db.prepare(`UPDATE task SET detail = '' WHERE done_us IS NOT NULL AND detail <> ''`).run().changes;
 
 export const openTasks = (db: Database): TaskRow[] =>
   db

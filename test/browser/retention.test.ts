@@ -88,7 +88,7 @@ async function busySite(): Promise<World & { lobby: string[] }> {
   });
   noteFailure(world.store.db, intent, 'EROFS: read-only file system');
   await keepOldest(world.store, hours(12), {
-    ...{ atUs: nowUs, ok: false, findings: [], problems: [] },
+    ...{ atUs: nowUs, ok: false, findings: [], copies: [], problems: [] },
     cameras: [
       onDisk(world, 'gate', days(29.1)),
       onDisk(world, 'office', days(13.2)),

@@ -125,7 +125,7 @@ test('from request to receipt, with real clips and the real detector', { timeout
   expect(getRequest(world.store.db, request.id)).toMatchObject({ state: 'closed', closedUs: world.clock.us });
   expect(filesBelow(world, 'packages')).toEqual([]);
   expect(filesBelow(world, 'requests')).toEqual([]);
-  expect(filesBelow(world, 'records')).toEqual([`${request.id}.manifest.json`]);
+  expect(filesBelow(world, 'records')).toEqual([`${request.id}.json`]);
   expect(derivedOfRequest(world.store.db, request.id)).toEqual([]);
   expect(holdOfRequest(world.store.db, request.id)?.liftedUs).toBe(world.clock.us);
   expect(existsSync(first.file)).toBe(true);

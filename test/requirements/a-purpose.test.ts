@@ -2,6 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { HoldFacts } from '../../src/domain/hold-facts.js';
+import { formatUtc } from '../../src/domain/time.js';
 import { decideAudio } from '../../src/cameras/audio-basis.js';
 import { applyConfiguredCameras, registerFoundCamera } from '../../src/cameras/register.js';
 import { parseConfig, type Config } from '../../src/config.js';
@@ -226,12 +228,20 @@ describe('A5 a live-only camera', () => {
       const scope = scopeFor({ recipient: { ...scopeFor().recipient, kind } });
       expect(() => createRequest(world.ctx, world.sofie, scope)).toThrow();
     }
-    for (const ground of ['reported-offence', 'dispute', 'access-request', 'complaint', 'legal-duty'] as const) {
-      const input: Record<string, unknown> = {
-        ...{ ground, reference: '0100-1', reason: 'because', cameraIds: ['lobby'] },
+    const receivedOn = formatUtc(noonUs).slice(0, 10);
+    const every: HoldFacts[] = [
+      { ground: 'reported-offence', journalNumber: '0100-1', reportedOn: receivedOn },
+      { ground: 'dispute', counterparty: 'A Company', description: 'who drove into the gate' },
+      { ground: 'access-request', caseNumber: '26-1', receivedOn },
+      { ground: 'complaint', caseNumber: '26-1', receivedOn },
+      { ground: 'legal-duty', provision: 'Archives Act § 8' },
+    ];
+    for (const facts of every) {
+      const input: HoldInput = {
+        ...{ facts, reason: 'because', wideReason: null, cameraIds: ['lobby'] },
         ...{ startUs: noonUs, endUs: noonUs + seconds(2), reviewUs: world.clock.nowUs() + day },
       };
-      expect(() => placeHold(world, world.lars, input as unknown as HoldInput)).toThrow();
+      expect(() => placeHold(world.ctx, world.lars, input)).toThrow(expect.objectContaining({ code: 'forbidden' }));
     }
     expect(world.store.db.prepare('SELECT count(*) FROM hold').pluck().get()).toBe(0);
     expect(world.store.db.prepare('SELECT count(*) FROM disclosure_request').pluck().get()).toBe(0);

@@ -2,7 +2,10 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { lift, placeHold } from '../../src/disclosure/hold.js';
+import { placeHold } from '../../src/disclosure/hold.js';
+import { lift } from '../../src/disclosure/hold-acts.js';
+import type { HoldFacts } from '../../src/domain/hold-facts.js';
+import { formatUtc } from '../../src/domain/time.js';
 import type { Role } from '../../src/domain/user.js';
 import { scanRoots } from '../../src/recordings/scan.js';
 import { applyDeletions } from '../../src/retention/delete.js';
@@ -10,6 +13,7 @@ import { insertHold } from '../../src/store/holds.js';
 import { putQuarantine } from '../../src/store/quarantine.js';
 import { segmentsOfRoot } from '../../src/store/segments.js';
 import { openTasks } from '../../src/store/tasks.js';
+import { holdRow } from '../helpers/holds.js';
 import { addCamera, addRoot, addSegment, day, june, makeTestStore, type TestStore } from '../helpers/store.js';
 import { tempFolder } from '../helpers/site.js';
 import { clipOf, makeSite } from '../recordings/layout-site.js';
@@ -44,28 +48,27 @@ test('due: deleted by the next sweep, and nobody has anything to do', async () =
 
 test.each(['held', 'frozen'])('%s: kept until legal ends it, then deleted by the next sweep', async (state) => {
   const made = site(29.6);
-  const ground = state === 'frozen' ? 'access-request' : 'reported-offence';
+  const frozen = state === 'frozen';
+  const ground = frozen ? 'access-request' : 'reported-offence';
+  const dated = formatUtc(june - day).slice(0, 10);
+  const facts: HoldFacts = frozen
+    ? { ground: 'access-request', caseNumber: '0100-1', receivedOn: dated }
+    : { ground: 'reported-offence', journalNumber: '0100-1', reportedOn: dated };
   made.store.act('user:lars', (note) => {
-    insertHold(made.db, {
-      ...{ id: 'h', ground, reference: '0100-1', reason: 'because', requestId: null, cameraIds: ['lobby'] },
-      ...{
-        startUs: june - 30 * day,
-        endUs: june - 29 * day,
-        placedBy: 'user:lars',
-        placedUs: june,
-        reviewUs: june + 60 * day,
-      },
-    });
+    const days = { startUs: june - 30 * day, endUs: june - 29 * day, placedUs: june, reviewUs: june + 60 * day };
+    insertHold(made.db, holdRow({ id: 'h', ground, facts, cameraIds: ['lobby'], ...days }));
     note('hold.placed', 'hold:h', {});
   });
   made.nowUs += 10 * day;
   expect(await applyDeletions(made.retention)).toMatchObject({ deleted: 0, held: 1, late: 0 });
   expect(kinds(made)).toEqual(row(state).tasks);
+  const ctx = { store: made.store, site: { name: 'Test', timezone: 'Europe/Copenhagen' } };
+  const lifting = { reason: 'it is over', answeredOn: dated, appealEndedOn: formatUtc(june + 9 * day).slice(0, 10) };
   const person = (role: Role) => ({ id: role, name: role, roles: [role], disabledUs: null });
   for (const role of ['admin', 'security', 'auditor'] as const) {
-    expect(() => lift(made, person(role), 'h')).toThrow(expect.objectContaining({ code: 'forbidden' }));
+    expect(() => lift(ctx, person(role), 'h', lifting)).toThrow(expect.objectContaining({ code: 'forbidden' }));
   }
-  lift(made, person('legal'), 'h');
+  lift(ctx, person('legal'), 'h', lifting);
   expect(await applyDeletions(made.retention)).toMatchObject({ deleted: 1 });
   expect(existsSync(made.file)).toBe(false);
 });
@@ -146,11 +149,16 @@ test('live-only: one task, by scan and sweep alike, until it is gone like other 
   expect(await applyDeletions(retention)).toMatchObject({ deleted: 0 });
   expect(kinds({ store })).toEqual(['live-only-recorded']);
   expect(() =>
-    placeHold({ store }, { id: 'lars', name: 'lars', roles: ['legal'], disabledUs: null }, {
-      ...{ ground: 'reported-offence', reference: '0100-1', reason: 'because', cameraIds: ['lobby'] },
-      ...{ startUs: 0, endUs: made.clock.us, reviewUs: made.clock.us + day },
-    } as unknown as Parameters<typeof placeHold>[2]),
-  ).toThrow();
+    placeHold(
+      { store, site: { name: 'Test', timezone: 'Europe/Copenhagen' } },
+      { id: 'lars', name: 'lars', roles: ['legal'], disabledUs: null },
+      {
+        facts: { ground: 'legal-duty', provision: 'Archives Act § 8' },
+        ...{ reason: 'because', wideReason: 'all of it', cameraIds: ['lobby'] },
+        ...{ startUs: 0, endUs: made.clock.us, reviewUs: made.clock.us + day },
+      },
+    ),
+  ).toThrow(expect.objectContaining({ code: 'forbidden' }));
   made.clock.us = Date.parse('2026-11-19T00:00:00Z') * 1000;
   expect(await applyDeletions(retention)).toMatchObject({ deleted: 2, late: 0 });
   expect(kinds({ store })).toEqual([]);

@@ -1,9 +1,11 @@
 /** Each invariant broken by hand, and named by its number; and nothing named where nothing is broken. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkDisk } from '../../src/retention/check-disk.js';
+import { silentLog } from '../../src/platform/log.js';
 import { applyDeletions } from '../../src/retention/delete.js';
+import { makeJournalKeeper } from '../../src/retention/journal.js';
 import { checkStore } from '../../src/store/check.js';
 import { registerDerived } from '../../src/store/derived-files.js';
 import { insertRequest } from '../../src/store/requests.js';
@@ -50,6 +52,7 @@ async function site(): Promise<TestStore & { root: string }> {
   });
   mkdirSync(join(made.dataDir, 'requests/r1'), { recursive: true });
   writeFileSync(join(made.dataDir, 'requests/r1/a.mp4'), 'x');
+  made.store.onCheckpoint(makeJournalKeeper(made.db, { dataDir: made.dataDir, copies: [] }, silentLog));
   await applyDeletions(made.retention);
   return Object.assign(made, { root });
 }
@@ -326,6 +329,277 @@ const broken: [string, string, (made: TestStore & { root: string }) => void][] =
     'a camera that is not counted',
     (made) => {
       edit(made, `DELETE FROM camera_footage WHERE camera_id = 'yard'`);
+    },
+  ],
+  [
+    'I7',
+    'a picture of another size than was written',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO derived_file (path, kind, created_us, size_bytes) VALUES ('stills/${'0'.repeat(40)}.jpg', 'still', 0, 1)`,
+      );
+      mkdirSync(join(made.dataDir, 'stills'));
+      writeFileSync(join(made.dataDir, 'stills', `${'0'.repeat(40)}.jpg`), 'other');
+    },
+  ],
+  [
+    'I7',
+    'a picture among the packages',
+    (made) => {
+      edit(made, `INSERT INTO derived_file (path, kind, created_us) VALUES ('packages/a.jpg', 'still', 0)`);
+    },
+  ],
+  [
+    'I16',
+    'nobody knows a file in the data folder',
+    (made) => {
+      writeFileSync(join(made.dataDir, 'notes.txt'), 'x');
+    },
+  ],
+  [
+    'I16',
+    'a crash left a temporary file',
+    (made) => {
+      writeFileSync(join(made.dataDir, 'checkpoint.txt.partial'), 'x');
+    },
+  ],
+  [
+    'I16',
+    'a copy of the database',
+    (made) => {
+      copyFileSync(join(made.dataDir, 'tredive.db'), join(made.dataDir, 'tredive.db.old'));
+    },
+  ],
+  [
+    'I17',
+    '31 days to come',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO retention_change VALUES ('c1', 'yard', 'crime-prevention', 30, NULL, 'municipal', 31, NULL, 'r', 'user:a', 0, NULL, NULL, NULL, NULL)`,
+      );
+    },
+  ],
+  [
+    'I17',
+    'two that wait',
+    (made) => {
+      edit(
+        made,
+        `DROP INDEX retention_change_open; INSERT INTO retention_change VALUES ('c1', 'yard', 'crime-prevention', 30, NULL, 'municipal', 20, NULL, 'r', 'user:a', 0, 86400000000, NULL, NULL, NULL); INSERT INTO retention_change VALUES ('c2', 'yard', 'crime-prevention', 30, NULL, 'municipal', 10, NULL, 'r', 'user:a', 0, 86400000000, NULL, NULL, NULL)`,
+      );
+    },
+  ],
+  [
+    'I17',
+    'shorter at once',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO retention_change VALUES ('c1', 'yard', 'crime-prevention', 30, NULL, 'municipal', 20, NULL, 'r', 'user:a', 0, 1, NULL, NULL, NULL)`,
+      );
+    },
+  ],
+  [
+    'I17',
+    'shorter, and applied too early',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO retention_change VALUES ('c1', 'yard', 'crime-prevention', 30, NULL, 'municipal', 20, NULL, 'r', 'user:a', 0, 86400000000, 5, 'gateway', 'applied')`,
+      );
+    },
+  ],
+  [
+    'I17',
+    'longer by one',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO retention_change VALUES ('c1', 'yard', 'crime-prevention', 20, NULL, 'municipal', 30, NULL, 'r', 'user:a', 0, NULL, 5, 'user:a', 'applied')`,
+      );
+    },
+  ],
+  [
+    'I17',
+    'without a reason',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO retention_change VALUES ('c1', 'yard', 'crime-prevention', 30, NULL, 'municipal', 20, NULL, ' ', 'user:a', 0, 86400000000, NULL, NULL, NULL)`,
+      );
+    },
+  ],
+  [
+    'I17',
+    'ended without an outcome',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO retention_change VALUES ('c1', 'yard', 'crime-prevention', 30, NULL, 'municipal', 20, NULL, 'r', 'user:a', 0, 86400000000, 5, 'user:a', NULL)`,
+      );
+    },
+  ],
+  [
+    'I17',
+    'a configured period above the limit',
+    (made) => {
+      edit(made, `INSERT INTO configured_period VALUES ('yard', 'permit', 31)`);
+    },
+  ],
+  [
+    'I18',
+    'carried out by one',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO proposal VALUES ('p', 'mass-deletion', 0, '{}', 1, 'carried-out'); INSERT INTO proposal_vote VALUES ('p', 'u1', 1)`,
+      );
+    },
+  ],
+  [
+    'I18',
+    'nothing was shown',
+    (made) => {
+      edit(made, `INSERT INTO proposal VALUES ('p', 'mass-deletion', 0, 'no JSON', NULL, NULL)`);
+    },
+  ],
+  [
+    'I18',
+    'two wait at once',
+    (made) => {
+      edit(
+        made,
+        `DROP INDEX proposal_open; INSERT INTO proposal VALUES ('p', 'mass-deletion', 0, '{}', NULL, NULL), ('q', 'mass-deletion', 0, '{}', NULL, NULL)`,
+      );
+    },
+  ],
+  [
+    'I19',
+    'more sweeps than are asked',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO sweep_history (camera_id, swept_us, segments, footage_us) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 21) SELECT 'yard', i, 1, 1 FROM n`,
+      );
+    },
+  ],
+  [
+    'I19',
+    'a sweep of nothing',
+    (made) => {
+      edit(made, `INSERT INTO sweep_history (camera_id, swept_us, segments, footage_us) VALUES ('yard', 1, 0, 0)`);
+    },
+  ],
+  [
+    'I19',
+    'a sweep of tomorrow',
+    (made) => {
+      edit(made, `UPDATE sweep_state SET last_sweep_us = 9e15`);
+    },
+  ],
+  [
+    'I20',
+    'clocks of no segment',
+    (made) => {
+      edit(made, `INSERT INTO segment_clock VALUES (999, 0, 0, NULL, NULL, 0)`);
+    },
+  ],
+  [
+    'I20',
+    'a name that means nothing',
+    (made) => {
+      edit(made, `INSERT INTO segment_clock SELECT max(id), 2, 1, NULL, NULL, 0 FROM segment`);
+    },
+  ],
+  [
+    'I20',
+    'key frames of no segment',
+    (made) => {
+      edit(made, `INSERT INTO key_frames VALUES (999, 1, 1, 1, x'00')`);
+    },
+  ],
+  [
+    'I20',
+    'key frames that are cut off',
+    (made) => {
+      edit(made, `INSERT INTO key_frames SELECT max(id), 1, 1, 1, x'0080' FROM segment`);
+    },
+  ],
+  [
+    'I20',
+    'no picture',
+    (made) => {
+      edit(made, `UPDATE segment_kind SET width = 0`);
+    },
+  ],
+  [
+    'I21',
+    'a stream of a stream',
+    (made) => {
+      edit(made, `INSERT INTO substream VALUES ('lobby', 'yard'), ('yard', 'lobby')`);
+    },
+  ],
+  [
+    'I22',
+    'a journal that is edited',
+    (made) => {
+      const file = join(made.dataDir, 'journal/000000000000.jsonl');
+      const change = (text: string): string => text.replace('"sizeBytes":', '"sizeBytes":1');
+      writeFileSync(file, change(readFileSync(file, 'utf8')));
+    },
+  ],
+  [
+    'I22',
+    'a journal of another log',
+    (made) => {
+      const file = join(made.dataDir, 'journal/000000000000.jsonl');
+      const change = (text: string): string => text.replace(/"leaf":"..../g, '"leaf":"0000');
+      writeFileSync(file, change(readFileSync(file, 'utf8')));
+    },
+  ],
+  [
+    'I22',
+    'a journal that knows more',
+    (made) => {
+      edit(made, `UPDATE audit_frontier SET size = 2`);
+    },
+  ],
+  [
+    'I22',
+    'a journal that is behind',
+    (made) => {
+      const file = join(made.dataDir, 'journal/000000000000.jsonl');
+      const change = (text: string): string => text.slice(0, text.indexOf('\n') + 1);
+      writeFileSync(file, change(readFileSync(file, 'utf8')));
+    },
+  ],
+  [
+    'I23',
+    'a file of a request that ended',
+    (made) => {
+      edit(
+        made,
+        `UPDATE disclosure_request SET state = 'closed'; INSERT INTO request_item SELECT 'r1', 0, 1, 'lobby', 0, 1, 'a.mp4', 1, 'mp4', 'avc', 0, 'h', '', '', 'h', '', 'h', '{}', '{}'`,
+      );
+    },
+  ],
+  [
+    'I23',
+    'why a closed request failed',
+    (made) => {
+      edit(made, `UPDATE disclosure_request SET state = 'closed', failure = 'lobby/a.mp4 is away'`);
+    },
+  ],
+  [
+    'I23',
+    'words of a task that is done',
+    (made) => {
+      edit(
+        made,
+        `INSERT INTO task (kind, subject, detail, created_us, done_us) VALUES ('k', 's', 'see lobby/a.mp4', 0, 1)`,
+      );
     },
   ],
 ];

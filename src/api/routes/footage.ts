@@ -26,6 +26,11 @@ function getItem(db: Database, id: string, position: number): RequestItem {
       remedy: 'Prepare the request; its details list the items.',
     });
   }
+  if (item.planPath === '') {
+    throw new GatewayError('footage-gone', `What was prepared of item ${position} is not there any more.`, {
+      remedy: 'The request ended, or its footage was deleted on time; the log says which.',
+    });
+  }
   return item;
 }
 

@@ -196,7 +196,8 @@ function Item({ item, onWatch }: { item: ItemView; onWatch: () => void }): React
             {time(item.startUs)} – {time(item.endUs)}
           </div>
           <div className="soft small">
-            {item.sourceName}, {showBytes(item.sizeBytes, i18n.language)}
+            {item.sourceName === '' ? '' : `${item.sourceName}, `}
+            {showBytes(item.sizeBytes, i18n.language)}
           </div>
         </div>
         {may(session, 'footage.read') && (
