@@ -583,12 +583,12 @@ describe('what was made from footage', () => {
     const young = addSegment(made, { camera: 'lobby', path: 'lobby/new.mp4', startUs: due + 9 * hour });
     derive(made, 'requests/r1/masked/0.mp4', 'masked-copy', [old]);
     derive(made, 'requests/r1/masked/1.mp4', 'masked-copy', [young]);
-    derive(made, 'requests/r1/package', 'package', [old, young]);
+    derive(made, 'packages/r1', 'package', [old, young]);
     const steps: string[] = [];
     const result = await applyDeletions(made.retention, { onStep: (step) => steps.push(step) });
     expect(result).toMatchObject({ deleted: 1, derivedRemoved: 2 });
     expect(listDerived(made.db).map((file) => file.path)).toEqual(['requests/r1/masked/1.mp4']);
-    expect(existsSync(join(made.dataDir, 'requests/r1/package'))).toBe(false);
+    expect(existsSync(join(made.dataDir, 'packages/r1'))).toBe(false);
     expect(readdirSync(join(made.dataDir, 'requests/r1/masked')).sort()).toEqual(['1.mp4', '1.mp4.partial']);
     expect(steps.indexOf('derived-forgotten')).toBeLessThan(steps.indexOf('files-unlinked'));
     expect(steps.indexOf('intent-committed')).toBeLessThan(steps.indexOf('derived-unlinked'));
