@@ -149,7 +149,9 @@ export async function restartAndJudge(site: Site, before: Map<string, string>, a
       // A file of its own under a temporary name is removed within a day; it shows nothing and names nothing. This start keeps no
       // journal: what is in it is judged where the child has kept one.
       const found = (await checkDisk(db, context)).filter(({ invariant }) => invariant !== 'I22');
-      expect(found.filter(({ detail }) => !detail.endsWith('is what a crash left of one of its own files'))).toEqual([]);
+      expect(found.filter(({ detail }) => !detail.endsWith('is what a crash left of one of its own files'))).toEqual(
+        [],
+      );
       expect(checkStore(db)).toEqual([]);
     };
 

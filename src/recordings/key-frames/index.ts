@@ -1,7 +1,6 @@
 /** Where a recording can be cut without decoding it. Read when first asked for, and kept with the segment. */
 import type { Segment, TimeRange } from '../../domain/segment.js';
 import { GatewayError } from '../../errors.js';
-import type { Store } from '../../store/audit-log.js';
 import { findKeyFrames, putKeyFrames, type KeyFrames } from '../../store/key-frames.js';
 import { defaultLimits, type ReadLimits } from '../containers/bounded-file.js';
 import { askReader } from '../reader-threads.js';
