@@ -32,7 +32,7 @@ interface Place {
 /** Everything that the gateway keeps below its data folder. ADD A PLACE HERE, before the first file is written to it. */
 const places: readonly Place[] = [
   { files: /^tredive\.db(?:-wal|-shm|-journal)?$/ },
-  { files: /^(?:retention|journal)\.lock(?:-journal)?$/ },
+  { files: /^(?:retention|journal|vault)\.lock(?:-journal)?$/ },
   { files: /^checkpoint\.txt$/ },
   { files: /^reserve$/ },
   { files: /^keys\/[^/]+$/ },

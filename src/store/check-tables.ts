@@ -13,7 +13,7 @@ export const tableQuestions: readonly RowQuestion[] = [
   {
     invariant: 'I7',
     sql: `SELECT 'derived file ' || id || ' (' || kind || ') does not lie where its kind does' FROM derived_file
-      WHERE path NOT GLOB CASE WHEN kind IN ('still', 'contact-sheet') THEN 'stills/*' WHEN kind IN ('package', 'archive') THEN 'packages/*' ELSE 'requests/*' END
+      WHERE path NOT GLOB CASE WHEN kind IN ('still', 'contact-sheet') THEN 'stills/*' WHEN kind IN ('package', 'archive') THEN 'packages/*' WHEN kind = 'vault-copy' THEN 'vault/*' ELSE 'requests/*' END
         OR instr('/' || path || '/', '/../') > 0`,
   },
   {

@@ -45,9 +45,18 @@ export const openTasks = (db: Database): TaskRow[] =>
     )
     .all() as TaskRow[];
 
+/** What only an act ends that leaves its proof, with the command for it. */
+const byProof: Readonly<Partial<Record<string, string>>> = {
+  'tell-the-other-party': 'hold notified',
+  'hold-notice-overdue': 'hold notified',
+  'hand-copy': 'hold notified --copy-handed',
+  'approve-hold': 'hold approve" or "tredive hold refuse',
+  'hold-approval-overdue': 'hold approve" or "tredive hold refuse',
+};
+
 /**
  * A person has seen to a task. Where its cause goes on, whoever finds that opens it again. Throws `forbidden` without the right,
- * `not-found` where it is not open.
+ * `not-found` where it is not open, `conflict` where it is done by an act that is entered.
  */
 export function finishTask(store: Store, user: User, id: string): TaskRow {
   assertRight(user, 'task.close');
@@ -55,6 +64,12 @@ export function finishTask(store: Store, user: User, id: string): TaskRow {
     const found = openTasks(store.db).find((one) => String(one.id) === id);
     if (found === undefined) {
       throw new GatewayError('not-found', `There is no open task "${id}".`, { remedy: 'See "tredive task list".' });
+    }
+    const act = byProof[found.kind];
+    if (act !== undefined) {
+      throw new GatewayError('conflict', `Task ${id} (${found.kind}) is not closed by saying so.`, {
+        remedy: `Enter what was done: "tredive ${act}", or on the page.`,
+      });
     }
     closeTask(store.db, found.kind, found.subject, store.clock.nowUs());
     note('task.closed', found.subject, { kind: found.kind });

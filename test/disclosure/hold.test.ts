@@ -14,7 +14,7 @@ import { activeHolds, listHolds, listHoldSteps } from '../../src/store/holds.js'
 import { putRoot } from '../../src/store/roots.js';
 import { insertSegment } from '../../src/store/segment-inserts.js';
 import { markMissing, removeSegment, setSegmentState } from '../../src/store/segments.js';
-import { openTasks } from '../../src/store/tasks.js';
+import { finishTask, openTasks } from '../../src/store/tasks.js';
 import { makeTestStore, type TestStore } from '../helpers/site.js';
 
 const hourUs = 3_600_000_000;
@@ -325,6 +325,10 @@ describe('D3 the other party of a dispute is told within 30 days of the oldest f
     expect(note('notified', { document: ' ' })).toBe('input-invalid');
     expect(note('notified', { how: '' })).toBe('input-invalid');
     expect(note('notified', { atUs: clock.us + 1 })).toBe('input-invalid');
+    // Nobody ends it by saying that it is done.
+    const task = String(openTasks(store.db)[0]?.id);
+    const admin: User = { id: 'u-admin', name: 'admin', roles: ['admin'], disabledUs: null };
+    expect(codeOf(() => finishTask(ctx.store, admin, task))).toBe('conflict');
     expect(tasks()).toEqual(['tell-the-other-party']);
     expect(note('notified')).toBe('done');
     expect(tasks()).toEqual([]);

@@ -10,7 +10,7 @@ import { labelIn, useAct, useTasks } from './queries.js';
 /** Decided by a button of this page, which ends them. */
 const decidedHere = ['clock-untrusted', 'mass-deletion-waits', 'retention-change'];
 /** Ended by what proves that they were done. */
-const proven = ['tell-the-other-party'];
+const proven = ['tell-the-other-party', 'hold-notice-overdue', 'hand-copy', 'approve-hold', 'hold-approval-overdue'];
 
 export function Tasks({ cameras }: { cameras: CamerasView }): ReactNode {
   const { t, i18n } = useTranslation();
