@@ -224,9 +224,10 @@ describe('SCHEMA.md', () => {
       .filter((name) => name.startsWith('table '))
       .map((name) => name.slice(6));
     for (const table of tables) expect(text, table).toContain(`\`${table}\``);
-    const sources = ['store/check.ts', 'retention/check-disk.ts', 'retention/vault/check-vault.ts'].map((name) =>
-      readFileSync(new URL(`../../src/${name}`, import.meta.url), 'utf8'),
-    );
+    const sources = [
+      ...['store/check.ts', 'store/check-tables.ts', 'retention/check-disk.ts', 'retention/check-journal.ts'],
+      'retention/vault/check-vault.ts',
+    ].map((name) => readFileSync(new URL(`../../src/${name}`, import.meta.url), 'utf8'));
     const reported = new Set(
       sources
         .join('')
