@@ -242,7 +242,7 @@ function unreadable(doing: string, error: unknown): unknown {
   if (!(error instanceof GatewayError) || error.code !== 'ffmpeg-failed') return error;
   const { exitCode, stderr } = (error.details ?? {}) as { exitCode?: number | null; stderr?: string };
   if (typeof exitCode !== 'number') return error;
-  if (/Stream map '0:V:0' matches no streams/.test(stderr ?? '')) {
+  if (/V:0'.* matches no streams/.test(stderr ?? '')) {
     return new GatewayError('media-unreadable', `${doing}: there is no video track in it.`, {
       remedy:
         'Sound, a still picture or subtitles alone cannot be masked; a recording without its index has none either.',
