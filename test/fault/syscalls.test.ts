@@ -25,7 +25,7 @@ import {
 } from './delete-site.js';
 
 const all = process.env['TREDIVE_FAULTS'] === 'all';
-const stride = all ? 1 : 23;
+const stride = all ? 1 : 13;
 const { EIO, ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EBUSY, ENOLCK, ENOMEM, EMFILE } = constants.errno;
 
 /** What each call may fail with. */
