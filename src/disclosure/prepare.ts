@@ -6,19 +6,17 @@
  *    "preparing" and a lease that runs out: cleanUpAfterCrash removes the files, and preparing starts from the beginning.
  * 3. One act: the items, state "prepared". A crash before it is as in 2, after it nothing is left to do.
  */
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Actor } from '../domain/audit-event.js';
 import { assertTransition, contentHash } from '../domain/disclosure.js';
 import { modeOf } from '../domain/mask-decisions.js';
 import { maskEveryone } from '../domain/redaction-plan.js';
-import type { Segment, TimeRange } from '../domain/segment.js';
+import type { TimeRange } from '../domain/segment.js';
 import { rangeInVideo, type WallSegment } from '../domain/wall-clock.js';
 import type { User } from '../domain/user.js';
-import { GatewayError, toGatewayError } from '../errors.js';
+import { GatewayError } from '../errors.js';
 import { scopeItemOf } from '../evidence/manifest.js';
-import { copyVerified, joinBeneath, sha256File, writeDurably } from '../platform/durable-file.js';
-import { isIndexedFile } from '../platform/file-identity.js';
+import { sha256File, writeDurably } from '../platform/durable-file.js';
 import type { Analysis } from '../redaction/redact.js';
 import { derivedOfRequest, filesWithSources, forgetDerived, registerDerived } from '../store/derived-files.js';
 import {
@@ -32,8 +30,6 @@ import {
 import { clocksOf } from '../store/segment-clocks.js';
 import { numberOf } from '../store/segment-numbers.js';
 import { findById } from '../store/segments.js';
-import { wholeCopyOf } from '../store/vault-copies.js';
-import { vaultFootageOf, type VaultFootage } from '../store/vault-file.js';
 import {
   actorOf,
   assertNoWorker,
@@ -44,6 +40,7 @@ import {
   type DisclosureContext,
   type Run,
 } from './context.js';
+import { copyOut } from './copy-out.js';
 import { primarySegments } from './coverage.js';
 import {
   discardAll,
@@ -275,65 +272,6 @@ function countByKind(tracks: Analysis['tracks']): NonNullable<RequestItem['summa
   const counts = { person: 0, vehicle: 0, motion: 0 };
   for (const { kind } of tracks) counts[kind] += 1;
   return counts;
-}
-
-/**
- * Copies a segment out of the vault, where its hash was kept since it was protected; else out of its root, and makes sure before and
- * after that it is the file that was indexed.
- */
-async function copyOut(
-  ctx: DisclosureContext,
-  segment: Segment,
-  target: string,
-  signal: AbortSignal,
-): Promise<{ sha256: string; sizeBytes: number; vault: VaultFootage | null }> {
-  const vault = await intactCopy(ctx, segment, signal);
-  if (vault === null) return { ...(await copyFromRoot(ctx, segment, target, signal)), vault };
-  const copy = await copyVerified(vault.path, target, signal);
-  if (copy.sha256 === vault.copy.sha256) return { ...copy, vault };
-  throw new GatewayError('verification-failed', `The protected copy of ${segment.path} changed while it was copied.`, {
-    remedy: 'Find out who writes to the data folder, and check the disk.',
-  });
-}
-
-/** Null where there is none. A damaged one is an alarm of its own; while the recorder still has the recording, that is taken. */
-async function intactCopy(ctx: DisclosureContext, segment: Segment, signal: AbortSignal): Promise<VaultFootage | null> {
-  const copy = wholeCopyOf(ctx.store.db, segment.id);
-  try {
-    return await vaultFootageOf(ctx, segment.id, signal);
-  } catch (error) {
-    if (copy === null || signal.aborted || segment.state === 'vaulted' || copy.original !== 'there') throw error;
-    const source = joinBeneath(ctx.rootPath(segment.rootId), segment.path);
-    if ((await sha256File(source, signal).catch(() => null)) !== copy.sha256) throw error;
-    ctx.log.error({ segment: segment.id, err: toGatewayError(error) }, 'the recorder has what its protected copy lost');
-    return null;
-  }
-}
-
-/** Copies a segment out of its root, and makes sure before and after that it is the file that was indexed. */
-async function copyFromRoot(
-  ctx: DisclosureContext,
-  segment: Segment,
-  target: string,
-  signal: AbortSignal,
-): Promise<{ sha256: string; sizeBytes: number }> {
-  const source = joinBeneath(ctx.rootPath(segment.rootId), segment.path);
-  const assertIndexed = async (): Promise<void> => {
-    const found = await lstat(source, { bigint: true }).catch((error: unknown) => {
-      throw toGatewayError(error, `reading ${segment.path}`);
-    });
-    if (isIndexedFile(found, segment)) return;
-    throw new GatewayError('segment-changed', `${segment.path} is not the file that was indexed.`, {
-      remedy: 'Scan again, look at what was put in its place, then prepare the request again.',
-    });
-  };
-  await assertIndexed();
-  const copy = await copyVerified(source, target, signal);
-  await assertIndexed();
-  if (copy.sizeBytes === segment.sizeBytes) return copy;
-  throw new GatewayError('segment-changed', `${segment.path} changed while it was copied.`, {
-    remedy: 'Scan again, then prepare the request again.',
-  });
 }
 
 const shortestBreakUs = 2_000_000;
