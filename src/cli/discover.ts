@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { discoverCameras, type DiscoverOptions, type NamedCamera } from '../cameras/index.js';
-import { registerDiscovered } from '../cameras/register.js';
+import { registerDiscovered } from '../cameras/register-found.js';
 import type { MeasureOptions } from '../cameras/measure-clocks.js';
 import type { Config } from '../config.js';
 import { toGatewayError } from '../errors.js';

@@ -8,7 +8,7 @@ import { makeApi } from '../api/server.js';
 import { noteConfiguration, openGateway, type Gateway } from '../app.js';
 import { discoverCameras } from '../cameras/index.js';
 import { measureClocks } from '../cameras/measure-clocks.js';
-import { registerDiscovered } from '../cameras/register.js';
+import { registerDiscovered } from '../cameras/register-found.js';
 import { loadConfig } from '../config.js';
 import { expirePackages } from '../disclosure/close.js';
 import { cleanUpAfterCrash } from '../disclosure/recovery.js';

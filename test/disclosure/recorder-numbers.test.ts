@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { registerFoundCamera } from '../../src/cameras/register.js';
+import { registerFoundCamera } from '../../src/cameras/register-found.js';
 import { coverageOf } from '../../src/disclosure/coverage.js';
 import { decideRequest } from '../../src/disclosure/decide.js';
 import { packageRequest } from '../../src/disclosure/package.js';

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { registerFoundCamera } from '../../src/cameras/register.js';
+import { registerFoundCamera } from '../../src/cameras/register-found.js';
 import { coverageOf } from '../../src/disclosure/coverage.js';
 import { decideRequest } from '../../src/disclosure/decide.js';
 import { placeHold } from '../../src/disclosure/hold.js';

@@ -1,7 +1,7 @@
 /** A root in a layout, with clips that a test puts there at a last write of its choice. */
 import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { registerFoundCamera } from '../../src/cameras/register.js';
+import { registerFoundCamera } from '../../src/cameras/register-found.js';
 import { formatUtc } from '../../src/domain/time.js';
 import { silentLog } from '../../src/platform/log.js';
 import type { RecordingsContext } from '../../src/recordings/context.js';

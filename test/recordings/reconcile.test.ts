@@ -17,7 +17,7 @@ import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { registerFoundCamera } from '../../src/cameras/register.js';
+import { registerFoundCamera } from '../../src/cameras/register-found.js';
 import { silentLog } from '../../src/platform/log.js';
 import { markerName } from '../../src/platform/root-folder.js';
 import type { RecordingsContext } from '../../src/recordings/context.js';

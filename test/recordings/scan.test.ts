@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { registerFoundCamera } from '../../src/cameras/register.js';
+import { registerFoundCamera } from '../../src/cameras/register-found.js';
 import { silentLog } from '../../src/platform/log.js';
 import type { RecordingsContext } from '../../src/recordings/context.js';
 import { layoutFromConfig, type LayoutConfig } from '../../src/recordings/layouts/index.js';

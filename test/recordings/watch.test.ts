@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { registerFoundCamera } from '../../src/cameras/register.js';
+import { registerFoundCamera } from '../../src/cameras/register-found.js';
 import { watchFolder, type WatchFolder } from '../../src/platform/folder-watch.js';
 import { silentLog } from '../../src/platform/log.js';
 import { filesystemOf } from '../../src/platform/mounts.js';
